@@ -1,0 +1,90 @@
+import { STREAMS } from "@tms/records";
+import { z } from "zod";
+import { route } from "../route.ts";
+import { base64Schema, countSchema, directiveIdSchema, epochSchema, instantSchema, sha256Schema } from "../scalars.ts";
+import { linkVersionSchema } from "./registration.ts";
+
+export const streamSchema = z.enum(STREAMS);
+
+/** Where a stream stands at the upper party: the next number it expects and the digest it continues. */
+export const positionSchema = z.object({
+  stream: streamSchema,
+  epoch: epochSchema,
+  next: countSchema,
+  /** Digest of the last accepted batch; null before the first. */
+  head: sha256Schema.nullable(),
+});
+export type Position = z.infer<typeof positionSchema>;
+
+/** What the lower party says of one of its streams. `signature` is over the UTF-8 text of `signedPosition(...)`. */
+export const streamReportSchema = z.object({
+  stream: streamSchema,
+  epoch: epochSchema,
+  /** Numbers below this are sealed in batches; the ledger's figure "sent". */
+  sealedTo: countSchema,
+  head: sha256Schema.nullable(),
+  spooledBytes: countSchema,
+  oldestAt: instantSchema.nullable(),
+  signature: base64Schema.max(128),
+});
+export type StreamReport = z.infer<typeof streamReportSchema>;
+
+export const readinessReasonSchema = z.object({ code: z.string().max(64), text: z.string().max(300) });
+
+export const directiveOutcomeSchema = z.object({
+  id: directiveIdSchema,
+  ok: z.boolean(),
+  code: z.string().max(64).optional(),
+  detail: z.string().max(1000).optional(),
+});
+export type DirectiveOutcome = z.infer<typeof directiveOutcomeSchema>;
+
+export const heartbeatRequestSchema = z.object({
+  v: linkVersionSchema,
+  start: z.string().regex(/^[0-9a-f-]{36}$/),
+  /** The start that was acknowledged last, and every start since; empty on the very first. */
+  earlierStarts: z.array(z.string().regex(/^[0-9a-f-]{36}$/)).max(64),
+  counter: countSchema,
+  version: z.string().max(32),
+  host: z.string().max(255),
+  instanceId: z.string().regex(/^[0-9a-f-]{36}$/),
+  localTime: instantSchema,
+  ready: z.object({ ok: z.boolean(), reasons: z.array(readinessReasonSchema).max(16) }),
+  sending: z.enum(["on", "disabled"]),
+  /** A mitigator counts its agents; an agent has none. */
+  agents: countSchema.optional(),
+  streams: z.array(streamReportSchema).max(STREAMS.length),
+  outcomes: z.array(directiveOutcomeSchema).max(256),
+  waitSeconds: z.int().min(0).max(50),
+});
+export type HeartbeatRequest = z.infer<typeof heartbeatRequestSchema>;
+
+/** Kinds a portal may send are hints; a mitigator may also send its administrator's orders (architecture, section 5). */
+export const HINT_KINDS = ["look-for-patterns", "case-changed", "send-now"] as const;
+export const ORDER_KINDS = ["scan", "collect", "apply-pattern", "undo"] as const;
+export const directiveSchema = z.object({
+  id: directiveIdSchema,
+  kind: z.enum([...HINT_KINDS, ...ORDER_KINDS]),
+  expiresAt: instantSchema,
+  payload: z.record(z.string(), z.unknown()),
+});
+export type Directive = z.infer<typeof directiveSchema>;
+
+export const heartbeatAnswerSchema = z.object({
+  serverTime: instantSchema,
+  nextSeconds: z.number().min(0).max(300),
+  directives: z.array(directiveSchema).max(256),
+  positions: z.array(positionSchema).max(STREAMS.length),
+});
+export type HeartbeatAnswer = z.infer<typeof heartbeatAnswerSchema>;
+
+export const linkHeartbeat = route({
+  method: "POST",
+  path: "/link/v1/heartbeat",
+  operationId: "linkHeartbeat",
+  summary: "Says: up, and able to start mitigation tasks. Long poll; the answer carries directives.",
+  identity: { kind: "product" },
+  limit: { bodyBytes: 131_072, perMinute: 600 },
+  body: heartbeatRequestSchema,
+  response: heartbeatAnswerSchema,
+});

@@ -1,0 +1,168 @@
+import { z } from "zod";
+import { JSON_LIMIT, READ_LIMIT } from "../console.ts";
+import { connectionDetailsSchema } from "../link/connection.ts";
+import { route } from "../route.ts";
+import {
+  addressSchema,
+  countSchema,
+  customerIdSchema,
+  emailSchema,
+  instantSchema,
+  nameSchema,
+  productIdSchema,
+  sha256Schema,
+} from "../scalars.ts";
+
+const ADMINISTRATOR = { kind: "session", roles: ["administrator"] } as const;
+
+/** The values of Services › Threat Management Services Portal (domain, section 4). */
+export const portalSettingsSchema = z.object({
+  sending: z.boolean(),
+  logServer: addressSchema,
+  protocol: z.enum(["ssh", "ssl"]),
+  statusServer: addressSchema,
+  userName: z.string().trim().min(1).max(64),
+  /** Absent = keep the stored one; never sent to the browser. */
+  password: z.string().min(1).max(256).optional(),
+  email: emailSchema,
+  /** The name the portal shows for this mitigator. */
+  name: z.string().trim().min(1).max(64),
+  /** From the connection details; without them a person confirms the fingerprint. */
+  caPins: z.array(sha256Schema).max(4),
+  sshHostKeys: z.array(z.string().max(64)).max(8),
+  patternRoot: sha256Schema,
+});
+export type PortalSettings = z.infer<typeof portalSettingsSchema>;
+
+export const TEST_STEPS = [
+  "name-look-up",
+  "proxy",
+  "tcp",
+  "handshake",
+  "credentials",
+  "accepts",
+  "clock-difference",
+] as const;
+
+export const testStepSchema = z.object({
+  step: z.enum(TEST_STEPS),
+  state: z.enum(["waiting", "running", "ok", "failed", "not-needed", "not-run"]),
+  /** What was found: an address, a fingerprint, a difference. */
+  fact: z.string(),
+  ms: z.number().nullable(),
+  code: z.string().nullable(),
+  text: z.string().nullable(),
+  cure: z.string().nullable(),
+});
+
+/** A connection test as it goes on; the page reads it again until `finishedAt` is set. */
+export const connectionTestSchema = z.object({
+  id: z.string(),
+  startedAt: instantSchema,
+  finishedAt: instantSchema.nullable(),
+  ok: z.boolean().nullable(),
+  /** Digest of the tested values; Save with these values needs no confirmation for 10 minutes. */
+  testToken: z.string().nullable(),
+  testTokenExpiresAt: instantSchema.nullable(),
+  lanes: z.object({ logServer: z.array(testStepSchema), statusServer: z.array(testStepSchema) }),
+});
+export type ConnectionTest = z.infer<typeof connectionTestSchema>;
+
+export const portalConnectionSchema = z.object({
+  settings: portalSettingsSchema.omit({ password: true }).nullable(),
+  passwordKeptSince: instantSchema.nullable(),
+  registration: z
+    .object({
+      product: productIdSchema,
+      customer: z.object({ id: customerIdSchema, name: nameSchema.nullable() }),
+      registeredAt: instantSchema,
+      certificateNotAfter: instantSchema,
+      pinned: z.boolean(),
+    })
+    .nullable(),
+  state: z.enum(["not-registered", "connected", "not-answering", "refused", "sending-disabled"]),
+  lastHeartbeatAt: instantSchema.nullable(),
+  lastLogsAt: instantSchema.nullable(),
+  lastError: z.object({ at: instantSchema, code: z.string(), text: z.string(), cure: z.string() }).nullable(),
+  spool: z.object({ records: countSchema, bytes: countSchema, oldestAt: instantSchema.nullable() }),
+});
+export type PortalConnection = z.infer<typeof portalConnectionSchema>;
+
+export const portalConnectionRoutes = {
+  getPortalConnection: route({
+    method: "GET",
+    path: "/api/v1/portal-connection",
+    operationId: "getPortalConnection",
+    summary: "Settings in force and how the link is.",
+    identity: ADMINISTRATOR,
+    limit: READ_LIMIT,
+    response: portalConnectionSchema,
+  }),
+  testPortalConnection: route({
+    method: "POST",
+    path: "/api/v1/portal-connection/tests",
+    operationId: "testPortalConnection",
+    summary: "Test Connection: tests these values and saves nothing.",
+    identity: ADMINISTRATOR,
+    limit: JSON_LIMIT,
+    body: portalSettingsSchema,
+    response: connectionTestSchema,
+  }),
+  getConnectionTest: route({
+    method: "GET",
+    path: "/api/v1/portal-connection/tests/:id",
+    operationId: "getConnectionTest",
+    summary: "A test as it goes on.",
+    identity: ADMINISTRATOR,
+    limit: READ_LIMIT,
+    params: z.object({ id: z.string().max(64) }),
+    response: connectionTestSchema,
+  }),
+  cancelConnectionTest: route({
+    method: "DELETE",
+    path: "/api/v1/portal-connection/tests/:id",
+    operationId: "cancelConnectionTest",
+    summary: "Ends a test.",
+    identity: ADMINISTRATOR,
+    limit: READ_LIMIT,
+    params: z.object({ id: z.string().max(64) }),
+    response: connectionTestSchema,
+  }),
+  savePortalConnection: route({
+    method: "PUT",
+    path: "/api/v1/portal-connection",
+    operationId: "savePortalConnection",
+    summary: "Saves; with sending on it registers. Untested values need confirmUntested, which is audited.",
+    identity: ADMINISTRATOR,
+    limit: JSON_LIMIT,
+    body: z.object({
+      settings: portalSettingsSchema,
+      testToken: z.string().max(128).optional(),
+      confirmUntested: z.boolean().optional(),
+    }),
+    response: portalConnectionSchema,
+  }),
+  unregister: route({
+    method: "POST",
+    path: "/api/v1/portal-connection/unregistration",
+    operationId: "unregister",
+    summary: "Tells the portal and revokes the credentials. The typed name confirms.",
+    identity: ADMINISTRATOR,
+    limit: JSON_LIMIT,
+    body: z.object({ typedName: z.string().max(255) }),
+    response: portalConnectionSchema,
+  }),
+  readConnectionDetails: route({
+    method: "POST",
+    path: "/api/v1/portal-connection/details",
+    operationId: "readConnectionDetails",
+    summary: "Reads pasted connection details into values for the form.",
+    identity: ADMINISTRATOR,
+    limit: JSON_LIMIT,
+    body: connectionDetailsSchema,
+    response: z.object({
+      ssl: portalSettingsSchema.omit({ password: true, email: true, name: true }),
+      ssh: portalSettingsSchema.omit({ password: true, email: true, name: true }),
+    }),
+  }),
+};

@@ -1,0 +1,19 @@
+import { CASE_ERRORS } from "./case-errors.ts";
+import { ENDPOINT_ERRORS } from "./endpoint-errors.ts";
+import type { ErrorRow } from "./error-row.ts";
+import { LINK_ERRORS } from "./link-errors.ts";
+import { PATTERN_ERRORS } from "./pattern-errors.ts";
+import { SERVER_ERRORS } from "./server-errors.ts";
+import { START_ERRORS } from "./start-errors.ts";
+
+/** Every error code there is; status, log level and public text share a row and so cannot disagree (R18). */
+export const ERRORS = {
+  ...SERVER_ERRORS,
+  ...LINK_ERRORS,
+  ...CASE_ERRORS,
+  ...PATTERN_ERRORS,
+  ...ENDPOINT_ERRORS,
+  ...START_ERRORS,
+} as const satisfies Record<string, ErrorRow>;
+export type ErrorCode = keyof typeof ERRORS;
+export type { ErrorRow };

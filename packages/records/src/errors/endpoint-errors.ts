@@ -85,6 +85,24 @@ export const ENDPOINT_ERRORS = {
     text: "The scan engine ended unexpectedly.",
     cure: "The agent starts it again; if it stays, reinstall the agent.",
   },
+  "scan.too_large": {
+    status: 413,
+    level: "info",
+    text: "The file is larger than the agent scans.",
+    cure: "Raise the agent's limit, or look at the file by hand.",
+  },
+  "scan.input_unreadable": {
+    status: 404,
+    level: "info",
+    text: "The file could not be read, or is not a regular file.",
+    cure: "Nothing to do if it has gone; else check the agent's rights.",
+  },
+  "scan.rules_too_large": {
+    status: 413,
+    level: "warn",
+    text: "There are more or larger rules than the scan engine takes.",
+    cure: "Split the pattern.",
+  },
   "telemetry.lost": {
     status: 500,
     level: "warn",

@@ -1,0 +1,4 @@
+import { scanEngineContract } from "./scan-engine.contract.ts";
+
+scanEngineContract("native");
+scanEngineContract("wasm");

@@ -11,6 +11,7 @@ export {
   type Home,
   homeSchema,
   type MitigatorCase,
+  type MitigatorDeployment,
   mitigationRoutes,
   mitigationSettingsSchema,
   mitigatorCaseSchema,

@@ -60,6 +60,7 @@ export const mitigatorDeploymentSchema = z.object({
   steps: z.array(stepResultSchema),
   undo: z.enum(["possible", "done", "none"]),
 });
+export type MitigatorDeployment = z.infer<typeof mitigatorDeploymentSchema>;
 
 export const homeSchema = z.object({
   asOf: instantSchema,

@@ -103,6 +103,12 @@ export const LINK_ERRORS = {
     text: "The enrolment token was used as often as it allows.",
     cure: "Make a new enrolment token in the mitigator's console.",
   },
+  "link.endpoint_taken": {
+    status: 409,
+    level: "warn",
+    text: "Another agent's key holds this endpoint.",
+    cure: "Enrol without naming an endpoint, or with the keys that the endpoint had.",
+  },
   "link.csr_invalid": {
     status: 422,
     level: "warn",
@@ -156,6 +162,12 @@ export const LINK_ERRORS = {
     level: "info",
     text: "No heartbeat announced this epoch.",
     cure: "Send a heartbeat first.",
+  },
+  "batch.unreadable": {
+    status: 422,
+    level: "warn",
+    text: "The body of the batch does not decode to what its header says.",
+    cure: "Look at the program that sent it; its numbers are counted as unreadable.",
   },
   "batch.length_malformed": {
     status: 400,

@@ -1,0 +1,8 @@
+-- What happens without asking.
+
+create table tasks_settings (
+  only boolean primary key default true check (only),
+  on_threat text not null,
+  on_pattern text not null
+);
+insert into tasks_settings values (true, 'assess-and-clean', 'automatic');

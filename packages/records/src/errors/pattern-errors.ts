@@ -79,6 +79,12 @@ export const PATTERN_ERRORS = {
     text: "The pattern was not made for this endpoint.",
     cure: "Do not use it here.",
   },
+  "pattern.role_wrong": {
+    status: 422,
+    level: "warn",
+    text: "The pattern stands in a role that may not carry it.",
+    cure: "Sign it in the role that its verbs demand.",
+  },
   "pattern.expired": { status: 422, level: "info", text: "The pattern has expired.", cure: "Issue a new version." },
   "pattern.metadata_rolled_back": {
     status: 422,

@@ -1,0 +1,17 @@
+export { type Authority, createAuthority, type IssuedClient, productUri } from "./authority/authority.ts";
+export { syncDirectory, writeDurably } from "./authority/private-file.ts";
+export { hashOfSpki, spkiOfCertificate, spkiOfKey } from "./authority/spki.ts";
+export { createSshHostKey, fingerprintOf, type SshHostKey } from "./authority/ssh-host-key.ts";
+export { batchName, isGap } from "./batch/batch-header.ts";
+export { BATCH_LIMITS, type BatchLimits } from "./batch/batch-limits.ts";
+export { BatchScanner, type ScannedBatch } from "./batch/batch-scanner.ts";
+export {
+  type BatchDecision,
+  type BatchQuestion,
+  decideBatch,
+  mayBeKnown,
+  positionAfter,
+  type StreamPosition,
+} from "./batch/decide-batch.ts";
+export { type ReadBatch, readBatch } from "./batch/read-batch.ts";
+export { type BatchPlace, type SealedBatch, sealBatch, sealGap, sha256Of } from "./batch/seal-batch.ts";

@@ -1,0 +1,146 @@
+import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { createWriteStream } from "node:fs";
+import { mkdir, open, rename, rm } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import type { BatchAnswer } from "@tms/contracts/link";
+import { type Clock, ERRORS, type Sha256, type Stream } from "@tms/records";
+import { syncDirectory } from "../authority/private-file.ts";
+import { BATCH_LIMITS, type BatchLimits } from "../batch/batch-limits.ts";
+import { BatchScanner, type ScannedBatch } from "../batch/batch-scanner.ts";
+import { type BatchDecision, decideBatch, mayBeKnown, type StreamPosition } from "../batch/decide-batch.ts";
+import type { IntakeStore, IntakeTransaction } from "./intake-store.ts";
+import type { Peer } from "./peer.ts";
+
+// Intake of batches (architecture, section 6).
+// I1  Hash and decode while streaming to a temporary file; then fsync, rename, fsync of the directory; then one
+//     transaction; then the answer. Whoever is told "accepted" may forget the batch.
+// I2  A file that no transaction accepted is removed at once; what a crash leaves, a sweeper finds without a row.
+// I3  A blob is never reused or overwritten: its name holds the digest, and accepting it twice is decided under lock.
+
+export interface StatedBatch {
+  stream: Stream;
+  /** The digest the sender stated: header, file name or frame prefix. */
+  statedDigest: Sha256 | null;
+  protocol: "ssl" | "ssh";
+}
+
+export interface BatchIntake {
+  /** Reads the body to its end or to the limit, stores it and decides. Throws only if a disk or the store fails. */
+  receive(peer: Peer, stated: StatedBatch, body: AsyncIterable<Uint8Array>): Promise<BatchAnswer>;
+}
+
+export function createBatchIntake(deps: {
+  /** Blobs lie below it in `c/<customer>/…`, unfinished ones in `incoming/`. */
+  directory: string;
+  store: IntakeStore;
+  limits?: BatchLimits;
+  clock: Clock;
+}): BatchIntake {
+  const limits = deps.limits ?? BATCH_LIMITS;
+  return {
+    async receive(peer, stated, body) {
+      const incoming = join(deps.directory, "incoming");
+      await mkdir(incoming, { recursive: true });
+      const temporary = join(incoming, randomBytes(16).toString("hex"));
+      try {
+        const scanned = await writeAndScan(temporary, body, limits);
+        return await deps.store.locked(peer, stated.stream, (tx) =>
+          judge({ tx, scanned, stated, peer, temporary, directory: deps.directory, receivedAt: deps.clock.now() }),
+        );
+      } finally {
+        // Gone already if it was accepted (I2).
+        await rm(temporary, { force: true });
+      }
+    },
+  };
+}
+
+async function writeAndScan(path: string, body: AsyncIterable<Uint8Array>, limits: BatchLimits): Promise<ScannedBatch> {
+  const scanner = new BatchScanner(limits);
+  const file = createWriteStream(path, { flags: "wx", mode: 0o600, flush: true });
+  await once(file, "open");
+  try {
+    for await (const part of body) {
+      const chunk = Buffer.from(part.buffer, part.byteOffset, part.byteLength);
+      await scanner.push(chunk);
+      // What will be rejected is not written; the rest is read on by the transport, up to its own bound.
+      if (scanner.problem !== null) continue;
+      if (!file.write(chunk)) await once(file, "drain");
+    }
+  } finally {
+    file.end();
+    await once(file, "close");
+  }
+  return scanner.finish();
+}
+
+interface Judgement {
+  tx: IntakeTransaction;
+  scanned: ScannedBatch;
+  stated: StatedBatch;
+  peer: Peer;
+  temporary: string;
+  directory: string;
+  receivedAt: Date;
+}
+
+async function judge(case_: Judgement): Promise<BatchAnswer> {
+  const { tx, scanned, stated } = case_;
+  const position = tx.position();
+  const header = scanned.header;
+  const problem =
+    scanned.problem ?? (header !== null && header.stream !== stated.stream ? ("batch.rejected" as const) : null);
+  const decision = decideBatch({
+    stated: stated.statedDigest,
+    digest: scanned.digest,
+    header,
+    problem,
+    position,
+    epochAnnounced: header !== null && tx.epochAnnounced(header.epoch),
+    digestKnown: header !== null && mayBeKnown(header, position) && (await tx.knowsDigest(scanned.digest)),
+  });
+  if (decision.outcome !== "accepted" || header === null) return answerOf(decision, position, stated.stream);
+
+  const blobKey = blobKeyOf(case_.peer, { header, digest: scanned.digest });
+  await keep(case_.temporary, join(case_.directory, blobKey));
+  if (decision.opensEpoch) await tx.openEpoch(header.epoch);
+  const { digest, bytes, readable } = scanned;
+  const { receivedAt } = case_;
+  await tx.accept(
+    { header, digest, bytes, blobKey, readable, receivedAt, protocol: stated.protocol },
+    decision.position,
+  );
+  return answerOf(decision, decision.position, stated.stream);
+}
+
+function blobKeyOf(
+  peer: Peer,
+  batch: { header: { stream: string; epoch: string; first: number }; digest: string },
+): string {
+  const { stream, epoch, first } = batch.header;
+  return join("c", peer.customer, peer.product, stream, epoch, `${first}-${batch.digest}.batch`);
+}
+
+async function keep(temporary: string, final: string): Promise<void> {
+  const file = await open(temporary, "r");
+  try {
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  const made = await mkdir(dirname(final), { recursive: true });
+  await rename(temporary, final);
+  await syncDirectory(dirname(final));
+  if (made !== undefined) await syncDirectory(dirname(made));
+}
+
+/** The wire form of a decision; `position` is where the stream stands after it. */
+export function answerOf(decision: BatchDecision, position: StreamPosition | null, stream: Stream): BatchAnswer {
+  const answered = position === null ? null : { stream, ...position };
+  if (decision.outcome === "accepted" || decision.outcome === "duplicate") {
+    return { outcome: decision.outcome, position: answered };
+  }
+  const { outcome, code } = decision;
+  return { outcome, code, cure: ERRORS[code].cure, position: answered };
+}

@@ -1,0 +1,31 @@
+import type { TLSSocket } from "node:tls";
+import { AppError, type Sha256 } from "@tms/records";
+import type { FastifyRequest } from "fastify";
+import { spkiOfCertificate } from "../authority/spki.ts";
+import { admit, type IdentitySource, type Peer } from "./peer.ts";
+
+// Who speaks is decided per request, by the key's SPKI hash in the products table, never by the TLS stack: listeners
+// ask for a certificate with `rejectUnauthorized: false`, because a TLS 1.3 refusal reaches the client only as a
+// closed socket. Possession of the key is proved by the handshake; everything else by the table.
+
+const spkiBySocket = new WeakMap<TLSSocket, Sha256 | null>();
+
+/**
+ * The registered product behind a request.
+ *
+ * @throws {AppError} `link.identity_required` without a certificate, `link.identity_*` as the table says.
+ */
+export async function peerOfRequest(request: FastifyRequest, identity: IdentitySource): Promise<Peer> {
+  const spki = spkiOfSocket(request.raw.socket as TLSSocket);
+  if (spki === null) throw new AppError("link.identity_required");
+  return admit(await identity.bySpki(spki), new Date());
+}
+
+function spkiOfSocket(socket: TLSSocket): Sha256 | null {
+  const known = spkiBySocket.get(socket);
+  if (known !== undefined) return known;
+  const certificate = typeof socket.getPeerX509Certificate === "function" ? socket.getPeerX509Certificate() : undefined;
+  const spki = certificate === undefined ? null : spkiOfCertificate(certificate);
+  spkiBySocket.set(socket, spki);
+  return spki;
+}

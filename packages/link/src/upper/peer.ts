@@ -1,0 +1,61 @@
+import {
+  AppError,
+  assertNever,
+  type CustomerId,
+  type CustomerScope,
+  type EndpointId,
+  type ProductId,
+  type Registration,
+  type Sha256,
+} from "@tms/records";
+
+/** A lower party that proved its key. */
+export interface Peer {
+  customer: CustomerId;
+  product: ProductId;
+  /** Set for agents. */
+  endpoint: EndpointId | null;
+  kind: "mitigator" | "agent" | "foreign";
+  /** SPKI, DER, of the Ed25519 key that signs positions and manifests. */
+  signingKeySpki: Buffer;
+  /** Logs are still taken from an expired customer; patterns and reports are not given. */
+  customerExpired: boolean;
+}
+
+export type PeerLookup =
+  | { kind: "unknown" }
+  | { kind: "known"; peer: Peer; registration: Registration; certificateNotAfter: Date };
+
+/** Who a key belongs to. The app answers from its products table, cached at most 10 s. */
+export interface IdentitySource {
+  bySpki(spki: Sha256): Promise<PeerLookup>;
+  bySshKey(user: string, publicKeyBlob: Buffer): Promise<PeerLookup>;
+}
+
+/** Checks user name and password in constant time, throttled by address. @throws {AppError} `link.credentials_*` */
+export interface CredentialCheck {
+  check(userName: string, password: string, fromAddress: string): Promise<CustomerScope>;
+}
+
+/**
+ * Turns what the table knows into a peer, or into the refusal that a lower party can act on.
+ *
+ * @throws {AppError} `link.identity_unknown`, `link.identity_revoked`, `link.identity_expired`
+ */
+export function admit(lookup: PeerLookup, now: Date): Peer {
+  if (lookup.kind === "unknown") throw new AppError("link.identity_unknown");
+  const { registration, peer } = lookup;
+  switch (registration) {
+    case "revoked":
+    case "unregistered":
+      throw new AppError("link.identity_revoked", { product: peer.product });
+    case "may-only-renew":
+      throw new AppError("link.identity_expired", { product: peer.product });
+    case "registered":
+    case "unconfirmed":
+      if (now >= lookup.certificateNotAfter) throw new AppError("link.identity_expired", { product: peer.product });
+      return peer;
+    default:
+      return assertNever(registration);
+  }
+}

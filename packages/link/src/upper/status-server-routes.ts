@@ -1,0 +1,147 @@
+import {
+  heartbeatRequestSchema,
+  linkHeartbeat,
+  linkListCases,
+  linkPutCase,
+  linkRegister,
+  linkUnregister,
+  PATTERN_METADATA_PATH,
+  PATTERN_TARGETS_PATH,
+  registerRequestSchema,
+} from "@tms/contracts/link";
+import { AppError } from "@tms/records";
+import { positionText, verifyBytes } from "@tms/signing";
+import type { FastifyInstance, FastifyReply, FastifyRequest, RouteShorthandOptions } from "fastify";
+import { z } from "zod";
+import { registerForensics } from "./forensics-routes.ts";
+import { answerLinkProblem } from "./link-problem.ts";
+import { parseBody } from "./parse-body.ts";
+import type { Peer } from "./peer.ts";
+import { peerOfRequest } from "./peer-of-request.ts";
+import type { StatusServerDeps } from "./status-server.ts";
+import { registerTestRoute } from "./test-routes.ts";
+
+/** What every route declares: who may call it and how much (the server's guard demands both). */
+export function declared(route: {
+  identity: { kind: "public"; why: string } | { kind: "product" } | { kind: "session"; roles: readonly string[] };
+  limit: { bodyBytes: number; perMinute: number };
+}): RouteShorthandOptions {
+  const config: object = { identity: route.identity, limit: route.limit };
+  // Fastify refuses a body limit of 0; a route without a body simply gets the smallest one.
+  return { config, bodyLimit: Math.max(1, route.limit.bodyBytes) };
+}
+
+/** Registers everything a status server answers: registration, heartbeat, cases, forensics, patterns, test log-on. */
+export function registerStatusServer(app: FastifyInstance, deps: StatusServerDeps): void {
+  void app.register(async (scope) => {
+    scope.setErrorHandler(answerLinkProblem);
+    registerRegistration(scope, deps);
+    registerHeartbeat(scope, deps);
+    registerCases(scope, deps);
+    registerPatterns(scope, deps);
+    if (deps.credentials !== null) registerTestRoute(scope, { credentials: deps.credentials, role: deps.role });
+    registerForensics(scope, { identity: deps.identity, packages: deps.packages });
+  });
+}
+
+function registerRegistration(scope: FastifyInstance, deps: StatusServerDeps): void {
+  scope.post(linkRegister.path, declared(linkRegister), async (request) =>
+    deps.register(parseBody(registerRequestSchema, request.body), { address: request.ip }),
+  );
+  scope.post(linkUnregister.path, declared(linkUnregister), async (request) => {
+    const peer = await peerOfRequest(request, deps.identity);
+    parseBody(z.object({ v: z.literal("link/1") }), request.body);
+    await deps.unregister(peer);
+    return { unregistered: true };
+  });
+}
+
+function registerHeartbeat(scope: FastifyInstance, deps: StatusServerDeps): void {
+  const closing = new AbortController();
+  // Fastify's forced close cuts long polls with a reset: waiters are answered first.
+  scope.addHook("preClose", async () => closing.abort());
+
+  scope.post(linkHeartbeat.path, declared(linkHeartbeat), async (request, reply) => {
+    const peer = await peerOfRequest(request, deps.identity);
+    const body = parseBody(heartbeatRequestSchema, request.body);
+    for (const report of body.streams) verifyReport(peer, report);
+    await deps.heartbeats.accept(peer, body, { address: request.ip });
+    const answer = await deps.heartbeats.answer(peer);
+    if (answer.directives.length > 0 || body.waitSeconds === 0) return answer;
+
+    const signal = AbortSignal.any([closing.signal, closedSignal(reply), AbortSignal.timeout(body.waitSeconds * 1000)]);
+    await waitForNews(deps, { peer, signal });
+    // The wait may outlive the identity: a product removed meanwhile is told so.
+    return deps.heartbeats.answer(await peerOfRequest(request, deps.identity));
+  });
+}
+
+function verifyReport(peer: Peer, report: z.infer<typeof heartbeatRequestSchema>["streams"][number]): void {
+  const text = positionText({ product: peer.product, ...report });
+  if (verifyBytes(peer.signingKeySpki, Buffer.from(text, "utf8"), Buffer.from(report.signature, "base64"))) return;
+  throw new AppError("link.signature_invalid", { product: peer.product, stream: report.stream });
+}
+
+function closedSignal(reply: FastifyReply): AbortSignal {
+  const closed = new AbortController();
+  reply.raw.once("close", () => closed.abort());
+  return closed.signal;
+}
+
+async function waitForNews(deps: StatusServerDeps, wait: { peer: Peer; signal: AbortSignal }): Promise<void> {
+  const { peer, signal } = wait;
+  const over = new Promise<void>((resolve) => {
+    if (signal.aborted) resolve();
+    signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+  const news = deps.heartbeats.waitForNews(peer, signal).catch((error: unknown) => {
+    if (!signal.aborted) throw error;
+  });
+  await Promise.race([news, over]);
+}
+
+function registerCases(scope: FastifyInstance, deps: StatusServerDeps): void {
+  const cases = deps.cases;
+  if (cases === null) return;
+  scope.put(linkPutCase.path, declared(linkPutCase), async (request) => {
+    const peer = await peerOfRequest(request, deps.identity);
+    const { id } = parseBody(linkPutCase.params ?? z.never(), request.params);
+    return cases.put(peer, id, parseBody(linkPutCase.body ?? z.never(), request.body));
+  });
+  scope.get(linkListCases.path, declared(linkListCases), async (request) => {
+    const peer = await peerOfRequest(request, deps.identity);
+    const { after } = parseBody(linkListCases.query ?? z.never(), request.query);
+    return { cases: await cases.changedAfter(peer, after) };
+  });
+}
+
+const PATTERN_LIMIT = { identity: { kind: "product" }, limit: { bodyBytes: 0, perMinute: 1200 } } as const;
+/** One path segment of a name that comes from outside: no slash, no leading dot, so no way out of a folder. */
+const SEGMENT = /^[0-9A-Za-z_-][0-9A-Za-z._-]{0,119}$/;
+
+function registerPatterns(scope: FastifyInstance, deps: StatusServerDeps): void {
+  scope.get(`${PATTERN_METADATA_PATH}/:name`, declared(PATTERN_LIMIT), async (request, reply) => {
+    const peer = await patternPeer(request, deps);
+    const { name } = request.params as { name: string };
+    const bytes = SEGMENT.test(name) ? await deps.patterns.metadata(peer, name) : null;
+    return sendBytes(reply, bytes);
+  });
+  scope.get(`${PATTERN_TARGETS_PATH}/*`, declared(PATTERN_LIMIT), async (request, reply) => {
+    const peer = await patternPeer(request, deps);
+    const path = (request.params as { "*": string })["*"];
+    const segments = path.split("/");
+    const safe = segments.length <= 8 && segments.every((segment) => SEGMENT.test(segment));
+    return sendBytes(reply, safe ? await deps.patterns.target(peer, path) : null);
+  });
+}
+
+async function patternPeer(request: FastifyRequest, deps: StatusServerDeps): Promise<Peer> {
+  const peer = await peerOfRequest(request, deps.identity);
+  if (peer.customerExpired) throw new AppError("link.customer_expired", { customer: peer.customer });
+  return peer;
+}
+
+function sendBytes(reply: FastifyReply, bytes: Buffer | null): FastifyReply {
+  if (bytes === null) throw new AppError("request.not_found");
+  return reply.header("cache-control", "no-store").type("application/octet-stream").send(bytes);
+}

@@ -1,0 +1,57 @@
+import type {
+  CasePut,
+  CaseView,
+  HeartbeatAnswer,
+  HeartbeatRequest,
+  PackageMetadata,
+  RegisterAnswer,
+  RegisterRequest,
+} from "@tms/contracts/link";
+import type { CaseId, ErrorCode } from "@tms/records";
+import type { CredentialCheck, IdentitySource, Peer } from "./peer.ts";
+
+export interface HeartbeatPort {
+  /** Outcomes and report are committed before it resolves. The streams' signatures were verified before. */
+  accept(peer: Peer, request: HeartbeatRequest, from: { address: string }): Promise<void>;
+  /** Directives not yet acknowledged, and the positions of all streams. */
+  answer(peer: Peer): Promise<HeartbeatAnswer>;
+  /** Resolves when directives appear; may reject once `signal` is aborted. */
+  waitForNews(peer: Peer, signal: AbortSignal): Promise<void>;
+}
+
+export interface CasePort {
+  put(peer: Peer, id: CaseId, body: CasePut): Promise<CaseView>;
+  changedAfter(peer: Peer, after: number): Promise<CaseView[]>;
+}
+
+export interface PackagePort {
+  /** Unfinished uploads lie here. */
+  directory: string;
+  /** Bounds one package, in bytes. */
+  maxBytes?: number;
+  /** Before the first byte; throws `case.unknown` or another code to refuse. */
+  announced(peer: Peer, meta: PackageMetadata, sizeBytes: number): Promise<void>;
+  resumed(peer: Peer, meta: PackageMetadata, offset: number): Promise<void>;
+  /** The file is on disk (fsync) and has the announced SHA-256. Copy, link or rename it; idempotent by package id. */
+  finished(peer: Peer, meta: PackageMetadata, file: string): Promise<void>;
+  failed(peer: Peer, meta: PackageMetadata, code: ErrorCode): Promise<void>;
+}
+
+export interface PatternPort {
+  /** null = there is none. */
+  metadata(peer: Peer, name: string): Promise<Buffer | null>;
+  target(peer: Peer, path: string): Promise<Buffer | null>;
+}
+
+export interface StatusServerDeps {
+  identity: IdentitySource;
+  /** null where there are no user names (a mitigator's listener for agents). */
+  credentials: CredentialCheck | null;
+  role: "status-server";
+  register(request: RegisterRequest, from: { address: string }): Promise<RegisterAnswer>;
+  unregister(peer: Peer): Promise<void>;
+  heartbeats: HeartbeatPort;
+  cases: CasePort | null;
+  packages: PackagePort;
+  patterns: PatternPort;
+}

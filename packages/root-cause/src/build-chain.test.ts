@@ -161,7 +161,7 @@ describe("identity", () => {
     expect(chain.nodes.filter((node) => node.kind === "process")).toMatchObject([{ pid: 7, image: "/bin/fetch" }]);
   });
 
-  test("a fork without exec is a node of its own", () => {
+  test("a fork without exec is a node of its own, and only its own deed makes it the first cause", () => {
     const events = [
       start(key(7), { image: "/bin/a" }),
       start(key(8), { parent: child(7) }),
@@ -170,16 +170,17 @@ describe("identity", () => {
 
     const chain = buildChain(events, { file: "/f" });
 
-    expect(chain.path.map((id) => chain.nodes.find((node) => node.id === id)?.pid)).toEqual([7, 8, undefined]);
+    expect(chain.path.map((id) => chain.nodes.find((node) => node.id === id)?.pid)).toEqual([8, undefined]);
+    expect(chain.nodes.filter((node) => node.kind === "process").map((node) => node.pid)).toContain(7);
   });
 
   test("the first sight of a process names its parent, not who took over the orphan", () => {
     const adopted = { ...start(key(9), { parent: child(1) }), seenAt: time(50) };
     const events = [start(key(7), {}), start(key(9), { parent: child(7) }), adopted, file("write", "/f", key(9))];
 
-    const chain = buildChain(events, { file: "/f" });
+    const chain = buildChain(events, { process: key(9) });
 
-    expect(chain.path.map((id) => chain.nodes.find((node) => node.id === id)?.pid)).toEqual([7, 9, undefined]);
+    expect(chain.path.map((id) => chain.nodes.find((node) => node.id === id)?.pid)).toEqual([7, 9]);
   });
 });
 

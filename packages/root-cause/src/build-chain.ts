@@ -31,8 +31,9 @@ export function buildChain(events: readonly TelemetryEvent[], question: ChainQue
   const relations = relationsOf(facts);
   const causes = climbToFirstCause(target, relations, facts);
   const spread = spreadFrom([...causes.nodes, ...asked], relations, facts);
+  for (const id of causes.context) spread.nodes.add(id);
   const edges = withoutCycles(
-    causes.edges,
+    causes.edges.filter((edge) => spread.nodes.has(edge.from) && spread.nodes.has(edge.to)),
     relations.filter((edge) => spread.nodes.has(edge.from) && spread.nodes.has(edge.to)),
   );
   const known = nodesOf(spread.nodes, facts);
@@ -105,8 +106,8 @@ function firstCause(path: readonly string[], facts: Facts): { id: string | null;
       ? process.parent.reason
       : process.parent.kind === "none"
         ? "The kernel itself starts it."
-        : "What started it stands on the chain already.";
-  return { id: top, reason: `The earliest process seen that leads to what was detected. ${why}` };
+        : "The processes above it only started it.";
+  return { id: top, reason: `The earliest process seen that touched what led to the detection. ${why}` };
 }
 
 function gapNodes(facts: Facts, known: readonly ChainNode[], leftOut: number): ChainNode[] {

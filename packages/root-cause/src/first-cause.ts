@@ -6,8 +6,12 @@ import type { Edge } from "./relations.ts";
 export interface CausePath {
   nodes: string[];
   edges: Edge[];
+  /** Processes above the first cause that did nothing but start one another; the nearest few. */
+  context: string[];
 }
 
+/** How many bare ancestors are shown above the first cause; the whole line up to the machine's start helps nobody. */
+const MAX_CONTEXT = 3;
 /** More stations than any real chain has; bounds a crafted one. */
 const MAX_PATH = 64;
 
@@ -21,7 +25,7 @@ export function climbToFirstCause(target: string, edges: readonly Edge[], facts:
   const started = new Map([...facts.processes].map(([text, process]) => [processId(text), process.startedAt ?? "9"]));
   const into = Map.groupBy(edges, (edge) => edge.to);
   const visited = new Set([target]);
-  const path: CausePath = { nodes: [target], edges: [] };
+  const path = { nodes: [target], edges: [] as Edge[] };
   let at = target;
   while (path.nodes.length < MAX_PATH) {
     const [best] = (into.get(at) ?? [])
@@ -39,7 +43,21 @@ export function climbToFirstCause(target: string, edges: readonly Edge[], facts:
     path.edges.unshift(best);
     at = best.from;
   }
-  return path;
+  return cutAtFirstDeed(path);
+}
+
+/**
+ * The first cause is the earliest process that did more than start the next one. Where nothing but starts lead to the
+ * asked process, it is the topmost ancestor.
+ */
+function cutAtFirstDeed(climbed: { nodes: string[]; edges: Edge[] }): CausePath {
+  const firstDeed = climbed.edges.findIndex((edge) => edge.kind !== "started");
+  const cut = Math.max(0, firstDeed);
+  return {
+    nodes: climbed.nodes.slice(cut),
+    edges: climbed.edges,
+    context: climbed.nodes.slice(Math.max(0, cut - MAX_CONTEXT), cut),
+  };
 }
 
 const NO_CAUSE = 9;

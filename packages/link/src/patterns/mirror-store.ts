@@ -114,7 +114,7 @@ async function generationNamed(current: string): Promise<string | null> {
 }
 
 async function generationsIn(directory: string): Promise<string[]> {
-  return (await readdir(directory)).filter((name) => GENERATION.test(name));
+  return (await namesIn(directory)).filter((name) => GENERATION.test(name));
 }
 
 async function removeGenerations(directory: string, keep: (string | null)[]): Promise<void> {

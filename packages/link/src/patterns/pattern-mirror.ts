@@ -8,7 +8,6 @@ import {
   sha256Of,
   TARGET_ROLES,
   type TrustedTarget,
-  type TrustedTargets,
   verifyRepository,
 } from "@tms/signing";
 import { Updater } from "tuf-js";
@@ -40,6 +39,8 @@ export interface PatternMirror {
   metadataFile(name: string): Promise<Buffer | null>;
   /** The targets last verified, from disk if need be, without any connection. */
   currentTargets(): Promise<TrustedTarget[]>;
+  /** How many stored states did not verify when they were read and were dropped. */
+  damagedStates(): number;
 }
 
 export interface PatternMirrorOptions {
@@ -55,50 +56,70 @@ export function createPatternMirror(options: PatternMirrorOptions): PatternMirro
   const store = createMirrorStore(options.directory);
   const pin: RepositoryPin = { patternRoot: options.patternRoot, customer: options.customer };
   const queue = createQueue();
-  const state: { loaded: TrustedTargets | null } = { loaded: null };
+  const state: { loaded: Loaded | null; damaged: number } = { loaded: null, damaged: 0 };
 
-  async function loaded(): Promise<TrustedTargets | null> {
-    state.loaded ??= await loadStored(store, pin);
-    return state.loaded;
+  async function loaded(): Promise<Loaded> {
+    if (state.loaded !== null) return state.loaded;
+    const stored = await loadStored(store, pin);
+    if (stored.problem !== null) state.damaged += 1;
+    state.loaded = stored;
+    return stored;
   }
 
   return {
     refresh: () =>
       queue(async () => {
-        const before = (await loaded())?.targets ?? [];
-        const next = await refreshFrom(store, pin, options);
+        const before = await loaded();
+        const next = await refreshFrom(store, pin, { ...options, stored: before.files });
         state.loaded = next;
         await store.pruneTargets(new Set(next.targets.map((target) => target.sha256)));
-        return { changed: listOf(before) !== listOf(next.targets), targets: next.targets };
+        return { changed: listOf(before.targets) !== listOf(next.targets), targets: next.targets };
       }),
     target: (path) =>
       queue(async () => {
-        const target = (await loaded())?.targets.find((candidate) => candidate.path === path);
+        const target = (await loaded()).targets.find((candidate) => candidate.path === path);
         if (target === undefined) throw new AppError("pattern.unknown", { path });
         return (await store.target(target.sha256)) ?? (await fetchTarget(store, options.fetch, target));
       }),
     metadataFile: async (name) => (METADATA_NAME.test(name) ? store.metadataFile(name) : null),
-    currentTargets: () => queue(async () => (await loaded())?.targets ?? []),
+    currentTargets: () => queue(async () => (await loaded()).targets),
+    damagedStates: () => state.damaged,
   };
 }
 
 /** What the hop below may ask for: the timestamp, or a numbered file. Never a path. */
 const METADATA_NAME = /^(timestamp|[1-9][0-9]{0,8}\.[a-z-]{1,40})\.json$/;
 
-async function loadStored(store: MirrorStore, pin: RepositoryPin): Promise<TrustedTargets | null> {
+interface Loaded {
+  files: MetadataFiles;
+  targets: TrustedTarget[];
+  problem: AppError | null;
+}
+
+const NOTHING_LOADED: Loaded = { files: new Map(), targets: [], problem: null };
+
+/**
+ * A stored state that does not verify is dropped and counted: the next refresh fetches it anew, and what must never be
+ * forgotten, the highest versions, is not part of it.
+ */
+async function loadStored(store: MirrorStore, pin: RepositoryPin): Promise<Loaded> {
   await store.prepare();
   const files = await store.currentFiles();
   const { highest, verifiedAt } = await store.remembered();
-  if (files.size === 0 || verifiedAt === null) return null;
-  return verifyRepository(pin, files, { now: verifiedAt, highest });
+  if (files.size === 0 || verifiedAt === null) return NOTHING_LOADED;
+  try {
+    return { files, targets: verifyRepository(pin, files, { now: verifiedAt, highest }).targets, problem: null };
+  } catch (error) {
+    if (error instanceof AppError) return { ...NOTHING_LOADED, problem: error };
+    throw error;
+  }
 }
 
 async function refreshFrom(
   store: MirrorStore,
   pin: RepositoryPin,
-  { directory, fetch, clock }: PatternMirrorOptions,
-): Promise<TrustedTargets> {
-  const stored = await store.currentFiles();
+  { directory, fetch, clock, stored }: PatternMirrorOptions & { stored: MetadataFiles },
+): Promise<Loaded> {
   const { highest } = await store.remembered();
   const at = { now: clock.now(), highest };
   const begun = new Map(stored);
@@ -113,7 +134,7 @@ async function refreshFrom(
   const kept: MetadataFiles = new Map(trusted.files.flatMap((name) => entryOf(files, name)));
   if (!sameFiles(kept, stored)) await store.swap(kept);
   await store.remember({ highest: trusted.highest, verifiedAt: at.now });
-  return trusted;
+  return { files: kept, targets: trusted.targets, problem: null };
 }
 
 async function fetchPinnedRoot(fetch: PatternFetch, pin: RepositoryPin): Promise<Buffer> {

@@ -177,8 +177,9 @@ function loadRole(
   { role, top }: { role: TargetRole; top: Uint8Array },
 ) {
   const { name, bytes } = listedFile(store, files, role);
-  coded(name, () => store.updateDelegatedTargets(bytes, role, "targets"));
+  // First our own check, which is stricter than the library's and says what is wrong with a signature.
   const checked = checkRoleFile(bytes, role, top);
+  coded(name, () => store.updateDelegatedTargets(bytes, role, "targets"));
   const outside = checked.targets.find((target) => !TARGET_PATH.test(target.path) || roleOfPath(target.path) !== role);
   if (outside !== undefined) throw invalid(role, `the target ${outside.path} does not belong to it`);
   return {

@@ -1,0 +1,300 @@
+import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { AppError, type CustomerId, type ErrorCode, newId } from "@tms/records";
+import {
+  addTarget,
+  describeRoleFile,
+  type Ed25519Key,
+  holdCeremony,
+  makeEd25519,
+  makeRoleFile,
+  roleExpiry,
+  signOnlineFiles,
+  signRole,
+} from "@tms/signing";
+import { afterEach, expect, test } from "vitest";
+import { createPatternMirror, type PatternFetch } from "./index.ts";
+
+const AT = new Date("2026-11-24T08:00:00Z");
+const DAY_MS = 86_400_000;
+const opened: string[] = [];
+
+afterEach(async () => {
+  await Promise.all(opened.splice(0).map((directory) => rm(directory, { recursive: true, force: true })));
+});
+
+/** A portal's repository that a test may bend: files as served, and everything needed to sign the next state. */
+function repository() {
+  const customer = newId<CustomerId>();
+  const experts = ["anna", "ben"].map((name) => ({ name, key: makeEd25519() }));
+  const online = { snapshot: makeEd25519(), timestamp: makeEd25519() };
+  const offline = [makeEd25519(), makeEd25519(), makeEd25519()];
+  const { metadata, targets, patternRoot } = holdCeremony({
+    customer: { id: customer, name: "Example" },
+    offline,
+    experts,
+    snapshot: online.snapshot.publicSpki,
+    timestamp: online.timestamp.publicSpki,
+    targets: { regular: [{ path: "regular/RP-regular.json", bytes: Buffer.from("regular") }] },
+    at: AT,
+  });
+  const served = new Map<string, Buffer>(metadata);
+  const bodies = new Map<string, Uint8Array>(targets);
+  const asked: string[] = [];
+  const roles = new Map([...metadata].map(([name, bytes]) => [name.split(".")[1] ?? "", bytes]));
+  roles.delete("root");
+
+  function publish(version: number, now = AT): void {
+    const keys = { snapshot: online.snapshot.privatePkcs8Pem, timestamp: online.timestamp.privatePkcs8Pem };
+    const { snapshot, timestamp } = signOnlineFiles(Object.fromEntries(roles), keys, { version, now });
+    served.set(snapshot.name, snapshot.bytes).set(timestamp.name, timestamp.bytes);
+    for (const [role, bytes] of roles) served.set(`${describeRoleFile(bytes).version}.${role}.json`, bytes);
+  }
+
+  function issue(path: string, body: string, signers: Ed25519Key[]): void {
+    const role = path.split("/")[0] ?? "";
+    const target = { path, bytes: Buffer.from(body) };
+    const next = addTarget(roles.get(role) ?? null, target, { signedAt: AT, expires: roleExpiry(AT) });
+    roles.set(
+      role,
+      signers.reduce((file, key) => signRole(file, key.privatePkcs8Pem), next),
+    );
+    bodies.set(path, target.bytes);
+  }
+
+  const fetch: PatternFetch = {
+    metadata: (name) => {
+      asked.push(name);
+      return Promise.resolve(served.get(name) ?? null);
+    },
+    target: (path) => Promise.resolve(Buffer.from(bodies.get(path) ?? "")),
+  };
+  publish(1);
+  return { customer, patternRoot, experts, online, served, bodies, roles, asked, fetch, publish, issue };
+}
+
+async function mirrorOf(repo: ReturnType<typeof repository>, over: { directory?: string; now?: Date } = {}) {
+  const directory = over.directory ?? (await mkdtemp(join(tmpdir(), "mirror-")));
+  opened.push(directory);
+  const mirror = createPatternMirror({
+    directory,
+    patternRoot: repo.patternRoot,
+    customer: repo.customer,
+    fetch: repo.fetch,
+    clock: { now: () => over.now ?? AT },
+  });
+  return { mirror, directory };
+}
+
+async function codeOf(work: Promise<unknown>): Promise<ErrorCode | null> {
+  try {
+    await work;
+    return null;
+  } catch (error) {
+    if (error instanceof AppError) return error.code;
+    throw error;
+  }
+}
+
+const keysOf = (repo: ReturnType<typeof repository>) => repo.experts.map((expert) => expert.key);
+
+test("takes the first state from the pinned root and gives a target's verified bytes", async () => {
+  const repo = repository();
+  const { mirror } = await mirrorOf(repo);
+
+  const { changed, targets } = await mirror.refresh();
+  const bytes = await mirror.target("regular/RP-regular.json");
+
+  expect(changed).toBe(true);
+  expect(targets.map((target) => [target.path, target.role])).toEqual([["regular/RP-regular.json", "regular"]]);
+  expect(bytes.toString()).toBe("regular");
+});
+
+test("asks twice when nothing changed, and fetches a new pattern with its role alone", async () => {
+  const repo = repository();
+  const { mirror } = await mirrorOf(repo);
+  await mirror.refresh();
+  repo.asked.length = 0;
+
+  const quiet = await mirror.refresh();
+  const askedWhenQuiet = [...repo.asked];
+  repo.issue("custom-act/CP-1.json", "pattern", keysOf(repo));
+  repo.publish(2);
+  const news = await mirror.refresh();
+
+  expect(quiet.changed).toBe(false);
+  expect(askedWhenQuiet).toEqual(["2.root.json", "timestamp.json"]);
+  expect(news.changed).toBe(true);
+  expect(news.targets.map((target) => target.path)).toContain("custom-act/CP-1.json");
+});
+
+test("verifies from disk without a connection, long after the metadata went stale", async () => {
+  const repo = repository();
+  const { mirror, directory } = await mirrorOf(repo);
+  await mirror.refresh();
+  await mirror.target("regular/RP-regular.json");
+  const away: PatternFetch = {
+    metadata: () => Promise.reject(new AppError("link.unreachable", {})),
+    target: () => Promise.reject(new AppError("link.unreachable", {})),
+  };
+  const later = { ...repo, fetch: away };
+
+  const { mirror: offline } = await mirrorOf(later, { directory, now: new Date(AT.getTime() + 60 * DAY_MS) });
+  const targets = await offline.currentTargets();
+  const bytes = await offline.target("regular/RP-regular.json");
+
+  expect(targets).toHaveLength(1);
+  expect(bytes.toString()).toBe("regular");
+  expect(await codeOf(offline.refresh())).toBe("link.unreachable");
+});
+
+test("serves the hop below the files of its state, and a second mirror verifies through the first", async () => {
+  const repo = repository();
+  const { mirror } = await mirrorOf(repo);
+  await mirror.refresh();
+  const below = { ...repo, fetch: { metadata: mirror.metadataFile, target: mirror.target } };
+
+  const { mirror: agent } = await mirrorOf(below);
+  const { targets } = await agent.refresh();
+
+  expect(targets).toHaveLength(1);
+  expect(await mirror.metadataFile("2.root.json")).toBeNull();
+  expect(await mirror.metadataFile("../highest.json")).toBeNull();
+  expect(await mirror.metadataFile("highest.json")).toBeNull();
+});
+
+test("refuses a repository that begins at another root", async () => {
+  const repo = repository();
+  const stranger = repository();
+  const { mirror } = await mirrorOf({ ...repo, fetch: stranger.fetch });
+
+  expect(await codeOf(mirror.refresh())).toBe("pattern.root_differs");
+});
+
+test("refuses the pinned root of another customer", async () => {
+  const repo = repository();
+  const { mirror } = await mirrorOf({ ...repo, customer: newId<CustomerId>() });
+
+  expect(await codeOf(mirror.refresh())).toBe("pattern.customer_differs");
+});
+
+test("refuses an older state, even when its own metadata was lost from the disk", async () => {
+  const repo = repository();
+  const old = new Map(repo.served);
+  const { mirror, directory } = await mirrorOf(repo);
+  repo.issue("custom-act/CP-1.json", "pattern", keysOf(repo));
+  repo.publish(2);
+  await mirror.refresh();
+  for (const [name, bytes] of old) repo.served.set(name, bytes);
+  await Promise.all(
+    (await readdir(directory))
+      .filter((name) => name.startsWith("generation-") || name === "current")
+      .map((name) => rm(join(directory, name), { recursive: true })),
+  );
+
+  const { mirror: restarted } = await mirrorOf(repo, { directory });
+
+  expect(await codeOf(mirror.refresh())).toBe("pattern.metadata_rolled_back");
+  expect(await codeOf(restarted.refresh())).toBe("pattern.metadata_rolled_back");
+});
+
+test("refuses online keys that drop a pattern by listing an older role file", async () => {
+  const repo = repository();
+  const before = repo.roles.get("custom-act") ?? Buffer.alloc(0);
+  const { mirror } = await mirrorOf(repo);
+  repo.issue("custom-act/CP-1.json", "pattern", keysOf(repo));
+  repo.publish(2);
+  await mirror.refresh();
+  repo.roles.set("custom-act", before);
+  repo.publish(3);
+
+  expect(await codeOf(mirror.refresh())).toBe("pattern.metadata_rolled_back");
+  expect((await mirror.currentTargets()).map((target) => target.path)).toContain("custom-act/CP-1.json");
+});
+
+test("refuses a role file with one of two signatures, and one signed by the portal's own keys", async () => {
+  const repo = repository();
+  const { mirror } = await mirrorOf(repo);
+  const [anna] = keysOf(repo);
+  if (anna === undefined) throw new Error("no expert");
+
+  repo.issue("custom-act/CP-1.json", "pattern", [anna]);
+  repo.publish(2);
+  const half = await codeOf(mirror.refresh());
+  repo.issue("custom-act/CP-1.json", "pattern", [anna, repo.online.snapshot]);
+  repo.publish(3);
+  const foreign = await codeOf(mirror.refresh());
+
+  expect([half, foreign]).toEqual(["pattern.signature_missing", "pattern.key_foreign"]);
+});
+
+test("refuses expired metadata by the clock it was given", async () => {
+  const repo = repository();
+  const { mirror } = await mirrorOf(repo, { now: new Date(AT.getTime() + 8 * DAY_MS) });
+
+  expect(await codeOf(mirror.refresh())).toBe("pattern.metadata_expired");
+});
+
+test("does not believe a clock that was set back behind what people signed", async () => {
+  const repo = repository();
+  const { mirror, directory } = await mirrorOf(repo);
+  const later = new Date(AT.getTime() + 30 * DAY_MS);
+  const next = makeRoleFile([], { version: 2, signedAt: later, expires: roleExpiry(later) });
+  repo.roles.set(
+    "custom-act",
+    keysOf(repo).reduce((file, key) => signRole(file, key.privatePkcs8Pem), next),
+  );
+  repo.publish(2);
+  await mirror.refresh();
+  repo.publish(3);
+
+  const { mirror: setBack } = await mirrorOf(repo, { directory, now: AT });
+
+  expect(await codeOf(setBack.refresh())).toBe("pattern.metadata_expired");
+});
+
+test("refuses a target whose bytes were exchanged, above or on its own disk", async () => {
+  const repo = repository();
+  const { mirror, directory } = await mirrorOf(repo);
+  await mirror.refresh();
+  const [target] = await mirror.currentTargets();
+  if (target === undefined) throw new Error("no target");
+
+  repo.bodies.set(target.path, Buffer.from("regulaR"));
+  const exchanged = await codeOf(mirror.target(target.path));
+  repo.bodies.set(target.path, Buffer.from("regular"));
+  await writeFile(join(directory, "targets", target.sha256), "regulaR");
+  const mended = await mirror.target(target.path);
+
+  expect(exchanged).toBe("pattern.digest_mismatch");
+  expect(mended.toString()).toBe("regular");
+  expect(await codeOf(mirror.target("custom-act/CP-none.json"))).toBe("pattern.unknown");
+});
+
+test("drops and counts a damaged state on disk, then fetches it anew", async () => {
+  const repo = repository();
+  const { mirror, directory } = await mirrorOf(repo);
+  await mirror.refresh();
+  await writeFile(join(directory, "current", "1.root.json"), "{");
+
+  const { mirror: restarted } = await mirrorOf(repo, { directory });
+  const before = await restarted.currentTargets();
+  const { targets } = await restarted.refresh();
+
+  expect(before).toEqual([]);
+  expect(restarted.damagedStates()).toBe(1);
+  expect(targets).toHaveLength(1);
+});
+
+test("tells a broken line from an attack", async () => {
+  const repo = repository();
+  const broken: PatternFetch = {
+    ...repo.fetch,
+    metadata: (name) =>
+      name.endsWith("snapshot.json") ? Promise.reject(new AppError("link.timeout", {})) : repo.fetch.metadata(name),
+  };
+  const { mirror } = await mirrorOf({ ...repo, fetch: broken });
+
+  expect(await codeOf(mirror.refresh())).toBe("link.timeout");
+});

@@ -15,3 +15,4 @@ export {
 } from "./batch/decide-batch.ts";
 export { type ReadBatch, readBatch } from "./batch/read-batch.ts";
 export { type BatchPlace, type SealedBatch, sealBatch, sealGap, sha256Of } from "./batch/seal-batch.ts";
+export { readTar, type TarEntry, type TarInput, type TarLimits, tarSize, writeTar } from "./forensics/tar.ts";

@@ -44,11 +44,11 @@ const exactPathSchema = z
   .string()
   .refine(isExactPath, { error: "must be one exact absolute path", params: { outside: true } });
 
-const ruleIdSchema = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,63}$/, "must be a YARA identifier");
+const ruleIdSchema = z.string().regex(/^[A-Za-z_][A-Za-z0-9_-]{0,63}$/, "must be a name of letters, digits, _ and -");
 const stepIdSchema = z.string().regex(/^[a-z][a-z0-9-]{0,31}$/);
 
 const ruleSchema = z.strictObject({
-  /** The identifier of the rule in `source`. */
+  /** Names the source to the scan engine and in threat events; `source` holds one rule. */
   id: ruleIdSchema,
   kind: z.literal("yara"),
   /** Shown as the threat's name: our own words, never a name that somebody else gave. */

@@ -1,0 +1,6 @@
+export {
+  createPatternMirror,
+  type PatternFetch,
+  type PatternMirror,
+  type PatternMirrorOptions,
+} from "../patterns/index.ts";

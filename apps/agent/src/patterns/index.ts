@@ -1,0 +1,1 @@
+export { loadRegularRules, type RegularRules, ruleSources } from "./regular-rules.ts";

@@ -1,0 +1,95 @@
+import { AppError, type Sha256 } from "@tms/records";
+import type { Match, RuleSet, ScanEngine } from "@tms/scan-engine";
+import type { WatchedPaths } from "#app/telemetry/index.ts";
+import { readWholeFile } from "./read-file.ts";
+import { type FoundFile, walkFiles } from "./walk-files.ts";
+
+/** Larger files are not scanned, and counted as such. */
+const MAX_SCANNED_BYTES = 32 * 1024 * 1024;
+const DEADLINE_MS = 10_000;
+/** Results kept; a hash and a few names each. */
+const MAX_RESULTS = 100_000;
+
+export interface ScanHit {
+  path: Buffer;
+  sha256: Sha256;
+  sizeBytes: number;
+  matches: Match[];
+}
+
+export interface ScanReport {
+  looked: number;
+  scanned: number;
+  hits: ScanHit[];
+  problems: { path: Buffer; code: string }[];
+  isCut: boolean;
+}
+
+/**
+ * Scans what lies under the watched folders with one rule set. Results are kept by inode and by content: a file that did
+ * not change is not read again, and the same bytes under two names are scanned once.
+ */
+export class FileScanner {
+  readonly #engine: ScanEngine;
+  readonly #watched: WatchedPaths;
+  readonly #bySignature = new Map<string, { sha256: Sha256; matches: Match[] } | { code: string }>();
+  readonly #byContent = new Map<string, Match[]>();
+
+  constructor(engine: ScanEngine, watched: WatchedPaths) {
+    this.#engine = engine;
+    this.#watched = watched;
+  }
+
+  /** Looks at every file, reads only those that changed since the last look with these rules. */
+  async scan(rules: RuleSet, signal?: AbortSignal): Promise<ScanReport> {
+    const { files, isCut } = walkFiles(this.#watched);
+    const report: ScanReport = { looked: files.length, scanned: 0, hits: [], problems: [], isCut };
+    for (const file of files) {
+      if (signal?.aborted) break;
+      const key = `${rules.id} ${file.signature} ${file.path.toString("latin1")}`;
+      if (!this.#bySignature.has(key)) {
+        keep(this.#bySignature, key, await this.#scanFile(rules, file));
+        report.scanned += 1;
+      }
+      const result = this.#bySignature.get(key);
+      if (result === undefined) continue;
+      if ("code" in result) report.problems.push({ path: file.path, code: result.code });
+      else if (result.matches.length > 0) {
+        report.hits.push({
+          path: file.path,
+          sizeBytes: file.sizeBytes,
+          sha256: result.sha256,
+          matches: result.matches,
+        });
+      }
+    }
+    return report;
+  }
+
+  async #scanFile(rules: RuleSet, file: FoundFile): Promise<{ sha256: Sha256; matches: Match[] } | { code: string }> {
+    const read = readWholeFile(file.path, MAX_SCANNED_BYTES);
+    if (read.kind === "not-read") {
+      return { code: read.why === "too-large" ? "scan.too_large" : "scan.input_unreadable" };
+    }
+    const key = `${rules.id} ${read.sha256}`;
+    const known = this.#byContent.get(key);
+    if (known !== undefined) return { sha256: read.sha256, matches: known };
+    try {
+      const limits = { deadlineMs: DEADLINE_MS, maxBytes: MAX_SCANNED_BYTES };
+      const matches = await this.#engine.scan(rules, read.bytes, limits);
+      keep(this.#byContent, key, matches);
+      return { sha256: read.sha256, matches };
+    } catch (error) {
+      // One file that hangs or kills the scanner must not stop the others; the code is reported.
+      if (error instanceof AppError) return { code: error.code };
+      throw error;
+    }
+  }
+}
+
+/** A full map forgets its oldest entry. */
+function keep<Value>(map: Map<string, Value>, key: string, value: Value): void {
+  const oldest = map.size >= MAX_RESULTS ? map.keys().next() : null;
+  if (oldest !== null && !oldest.done) map.delete(oldest.value);
+  map.set(key, value);
+}

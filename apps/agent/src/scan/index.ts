@@ -1,0 +1,3 @@
+export { FileScanner, type ScanHit, type ScanReport } from "./file-scanner.ts";
+export { type ReadFile, readWholeFile } from "./read-file.ts";
+export { type FoundFile, type Walk, walkFiles } from "./walk-files.ts";

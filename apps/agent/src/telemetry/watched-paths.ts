@@ -1,0 +1,35 @@
+import { realpathSync } from "node:fs";
+
+const SLASH = 0x2f;
+
+/** Which paths the agent looks at: below a watched folder, and not below a folder of its own. */
+export interface WatchedPaths {
+  readonly folders: readonly Buffer[];
+  readonly own: readonly Buffer[];
+  has(path: Buffer): boolean;
+  isOwn(path: Buffer): boolean;
+}
+
+/** Folders are resolved once at start, because /proc and the watcher speak of real paths. */
+export function createWatchedPaths(folders: readonly string[], own: readonly string[]): WatchedPaths {
+  const resolved = folders.map(realPath);
+  const kept = own.map(realPath);
+  const isOwn = (path: Buffer): boolean => kept.some((folder) => isBelow(path, folder));
+  return {
+    folders: resolved,
+    own: kept,
+    isOwn,
+    has: (path) => resolved.some((folder) => isBelow(path, folder)) && !isOwn(path),
+  };
+}
+
+/** By whole components: `/a/bc` is not below `/a/b`. */
+export function isBelow(path: Buffer, folder: Buffer): boolean {
+  if (path.length === folder.length) return path.equals(folder);
+  if (folder.length === 1 && folder[0] === SLASH) return path[0] === SLASH;
+  return path.length > folder.length && path[folder.length] === SLASH && path.subarray(0, folder.length).equals(folder);
+}
+
+function realPath(folder: string): Buffer {
+  return realpathSync(folder, { encoding: "buffer" });
+}

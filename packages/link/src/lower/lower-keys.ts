@@ -1,0 +1,62 @@
+import { generateKeyPairSync } from "node:crypto";
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { AppError } from "@tms/records";
+import { makeEd25519, publicSpkiOf } from "@tms/signing";
+import ssh2 from "ssh2";
+import { readIfThere, writeDurably } from "../authority/private-file.ts";
+
+/**
+ * The keys of a lower party. They never leave it and serve one purpose each: TLS, SSH, signing of positions and
+ * manifests (architecture, section 5).
+ */
+export interface LowerKeys {
+  directory: string;
+  /** P-256, PKCS8. */
+  tlsPrivatePem: string;
+  /** Ed25519, OpenSSH form. */
+  sshPrivateKey: string;
+  /** `ssh-ed25519 …`, without comment. */
+  sshPublicKey: string;
+  /** Ed25519, PKCS8. */
+  signingPrivatePem: string;
+  signingPublicSpki: Buffer;
+}
+
+/** Opens the keys in `directory`, or makes them there on first use; files are 0600 in a 0700 directory. */
+export async function createLowerKeys(directory: string): Promise<LowerKeys> {
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  const tlsPrivatePem = await openOrMake(join(directory, "tls-key.pem"), makeTlsKey);
+  const sshPrivateKey = await openOrMake(
+    join(directory, "ssh-key"),
+    () => ssh2.utils.generateKeyPairSync("ed25519").private,
+  );
+  const signingPrivatePem = await openOrMake(join(directory, "signing-key.pem"), () => makeEd25519().privatePkcs8Pem);
+  return {
+    directory,
+    tlsPrivatePem,
+    sshPrivateKey,
+    sshPublicKey: publicSshText(sshPrivateKey, directory),
+    signingPrivatePem,
+    signingPublicSpki: publicSpkiOf(signingPrivatePem),
+  };
+}
+
+async function openOrMake(path: string, make: () => string): Promise<string> {
+  const known = await readIfThere(path);
+  if (known !== null) return known;
+  const made = make();
+  await writeDurably(path, made);
+  return made;
+}
+
+function makeTlsKey(): string {
+  const { privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
+  return privateKey.export({ type: "pkcs8", format: "pem" }).toString();
+}
+
+function publicSshText(privateKey: string, directory: string): string {
+  const parsed = ssh2.utils.parseKey(privateKey);
+  if (parsed instanceof Error) throw new AppError("keys.unreadable", { directory }, { cause: parsed });
+  return `ssh-ed25519 ${parsed.getPublicSSH().toString("base64")}`;
+}

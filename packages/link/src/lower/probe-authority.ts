@@ -1,0 +1,68 @@
+import { X509Certificate } from "node:crypto";
+import { once } from "node:events";
+import { connect as connectTls, type DetailedPeerCertificate } from "node:tls";
+import { AppError, type Sha256 } from "@tms/records";
+import { spkiOfCertificate } from "../authority/spki.ts";
+import { type Address, openTunnel } from "./open-tunnel.ts";
+
+export interface ProbedAuthority {
+  /** The CA to trust from here on. */
+  caPem: string;
+  spki: Sha256;
+  /** false = nobody told us the pin beforehand; a person must confirm the fingerprint. */
+  pinned: boolean;
+}
+
+const HANDSHAKE_TIMEOUT_MS = 10_000;
+const MAX_CHAIN = 8;
+
+/**
+ * Looks at the chain a server presents and picks the CA that the pins name. Nothing is believed here: the caller
+ * connects again trusting this CA alone, so that OpenSSL checks signatures, times and names.
+ *
+ * @param pins SPKI pins; empty = unpinned, the chain's last certificate is reported for a person to confirm.
+ * @throws {AppError} `link.pin_mismatch`, naming the issuer that was found (a proxy's, for instance).
+ */
+export async function probeAuthority(
+  to: Address,
+  pins: readonly Sha256[],
+  options: { signal?: AbortSignal | undefined } = {},
+): Promise<ProbedAuthority> {
+  const socket = await openTunnel(to, options);
+  const secure = connectTls({ socket, host: to.host, rejectUnauthorized: false });
+  try {
+    const limit = AbortSignal.timeout(HANDSHAKE_TIMEOUT_MS);
+    await once(secure, "secureConnect", { signal: options.signal ? AbortSignal.any([limit, options.signal]) : limit });
+    return choose(chainOf(secure.getPeerCertificate(true)), pins, to);
+  } catch (error) {
+    if (error instanceof AppError) throw error;
+    const timedOut = ["AbortError", "TimeoutError"].includes((error as Error).name);
+    throw new AppError(timedOut ? "link.timeout" : "link.unreachable", { ...to }, { cause: error });
+  } finally {
+    secure.destroy();
+  }
+}
+
+function chainOf(leaf: DetailedPeerCertificate): X509Certificate[] {
+  const chain: X509Certificate[] = [];
+  let at: DetailedPeerCertificate | undefined = leaf;
+  while (at?.raw !== undefined && chain.length < MAX_CHAIN) {
+    chain.push(new X509Certificate(at.raw));
+    at = at.issuerCertificate === at ? undefined : at.issuerCertificate;
+  }
+  return chain;
+}
+
+function choose(chain: X509Certificate[], pins: readonly Sha256[], to: Address): ProbedAuthority {
+  const last = chain.at(-1);
+  if (last === undefined) throw new AppError("link.unreachable", { ...to, reason: "no certificate" });
+  const found = pins.length === 0 ? last : chain.find((one) => one.ca && pins.includes(spkiOfCertificate(one)));
+  if (found === undefined) {
+    throw new AppError("link.pin_mismatch", {
+      ...to,
+      issuer: last.issuer.slice(0, 200),
+      spki: spkiOfCertificate(last),
+    });
+  }
+  return { caPem: `${found.toString()}`, spki: spkiOfCertificate(found), pinned: pins.length > 0 };
+}

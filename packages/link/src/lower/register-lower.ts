@@ -1,0 +1,135 @@
+import { X509Certificate } from "node:crypto";
+import { join } from "node:path";
+import { createApiClient } from "@tms/contracts";
+import { linkRegister, type RegisterAnswer, type RegisterRequest } from "@tms/contracts/link";
+import { AppError, type CustomerId, type EndpointId, type ProductId, type Sha256 } from "@tms/records";
+import { productUri } from "../authority/authority.ts";
+import { readIfThere, writeDurably } from "../authority/private-file.ts";
+import { spkiOfCertificate, spkiOfKey } from "../authority/spki.ts";
+import { makeCertificateRequest } from "./certificate-request.ts";
+import { errorOfApi, fetchOver } from "./link-http.ts";
+import type { LowerKeys } from "./lower-keys.ts";
+import type { Address } from "./open-tunnel.ts";
+import { type ProbedAuthority, probeAuthority } from "./probe-authority.ts";
+import { createTlsAgent } from "./tls-client.ts";
+
+/** Who we are to the upper party; `identity.json` beside the keys. */
+export interface StoredIdentity {
+  product: ProductId;
+  customer: CustomerId;
+  endpoint: EndpointId | null;
+  certificatePem: string;
+  caPem: string;
+  /** OpenSSH fingerprints of the log server's host keys. */
+  sshHostKeys: string[];
+  patternRoot: Sha256;
+  pinned: boolean;
+  /** SPKI hash of the CA that was trusted at registration. */
+  caSpki: Sha256;
+  registeredAt: string;
+  certificateNotAfter: string;
+  limits: { batchBytes: number; batchRecords: number; packageBytes: number };
+}
+
+export interface RegisterLowerOptions {
+  keys: LowerKeys;
+  statusServer: Address;
+  /** Empty = unpinned; the product stays *unconfirmed*. */
+  caPins: readonly Sha256[];
+  /** From the connection details or the token, never from the answer. */
+  patternRoot: Sha256;
+  request: Omit<RegisterRequest, "v" | "pinned" | "certificateRequest" | "sshPublicKey" | "signingKey">;
+  signal?: AbortSignal | undefined;
+}
+
+const IDENTITY_FILE = "identity.json";
+const REGISTER_TIMEOUT_MS = 30_000;
+
+/**
+ * Registers with an upper party and stores the identity beside the keys.
+ *
+ * @throws {AppError} `link.pin_mismatch`, `link.pattern_root_mismatch`, or the upper party's refusal. Nothing is stored then.
+ */
+export async function registerLower(options: RegisterLowerOptions): Promise<StoredIdentity> {
+  const { keys, statusServer } = options;
+  const authority = await probeAuthority(statusServer, options.caPins, { signal: options.signal });
+  const agent = createTlsAgent({ caPem: authority.caPem });
+  try {
+    const client = createApiClient(
+      { register: linkRegister },
+      {
+        baseUrl: `https://${hostInUrl(statusServer.host)}:${statusServer.port}`,
+        fetch: fetchOver(agent, {
+          timeoutMs: REGISTER_TIMEOUT_MS,
+          ...(options.signal ? { signal: options.signal } : {}),
+        }),
+      },
+    );
+    const body: RegisterRequest = {
+      ...options.request,
+      v: "link/1",
+      pinned: authority.pinned,
+      certificateRequest: await makeCertificateRequest(keys.tlsPrivatePem),
+      sshPublicKey: keys.sshPublicKey,
+      signingKey: keys.signingPublicSpki.toString("base64"),
+    };
+    const answer = await client.register({ body });
+    const identity = checkAnswer(answer, { options, authority });
+    await writeDurably(join(keys.directory, IDENTITY_FILE), JSON.stringify(identity, null, 2));
+    return identity;
+  } catch (error) {
+    throw errorOfApi(error);
+  } finally {
+    await agent.destroy();
+  }
+}
+
+/** The identity of an earlier registration, or null. */
+export async function loadIdentity(keys: LowerKeys): Promise<StoredIdentity | null> {
+  const text = await readIfThere(join(keys.directory, IDENTITY_FILE));
+  return text === null ? null : (JSON.parse(text) as StoredIdentity);
+}
+
+/** An IPv6 address stands in brackets inside a URL. */
+export function hostInUrl(host: string): string {
+  return host.includes(":") ? `[${host}]` : host;
+}
+
+function checkAnswer(
+  answer: RegisterAnswer,
+  context: { options: RegisterLowerOptions; authority: ProbedAuthority },
+): StoredIdentity {
+  const { options, authority } = context;
+  if (answer.patternRoot !== options.patternRoot) {
+    throw new AppError("link.pattern_root_mismatch", { pinned: options.patternRoot, answered: answer.patternRoot });
+  }
+  const bundle = answer.ca.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
+  // The bundle may announce the next CA, but it must hold the one that was pinned.
+  if (!bundle.some((pem) => spkiOfCertificate(pem) === authority.spki)) {
+    throw new AppError("link.pin_mismatch", { reason: "the answered CA bundle lacks the pinned CA" });
+  }
+  const certificate = new X509Certificate(answer.certificate);
+  const uri = `URI:${productUri(answer.customer, answer.product)}`;
+  const issued = bundle.some((pem) => certificate.verify(new X509Certificate(pem).publicKey));
+  if (
+    spkiOfCertificate(certificate) !== spkiOfKey(options.keys.tlsPrivatePem) ||
+    !issued ||
+    certificate.subjectAltName !== uri
+  ) {
+    throw new AppError("link.csr_invalid", { reason: "the answered certificate is not for our key and name" });
+  }
+  return {
+    product: answer.product,
+    customer: answer.customer,
+    endpoint: answer.endpoint ?? null,
+    certificatePem: answer.certificate,
+    caPem: answer.ca,
+    sshHostKeys: answer.sshHostKeys,
+    patternRoot: options.patternRoot,
+    pinned: authority.pinned,
+    caSpki: authority.spki,
+    registeredAt: answer.serverTime,
+    certificateNotAfter: new Date(certificate.validTo).toISOString(),
+    limits: answer.limits,
+  };
+}

@@ -1,0 +1,129 @@
+import { copyFile, type FileHandle, mkdir, open, readdir, rm, truncate } from "node:fs/promises";
+import { join } from "node:path";
+import { AppError, type Epoch } from "@tms/records";
+import { syncDirectory } from "../../authority/private-file.ts";
+import { encodeFrame, type Frame, type FrameMeta, readSegment } from "./segment.ts";
+
+/** A frame with the number of its first record. */
+export interface NumberedFrame extends Frame {
+  first: number;
+}
+
+interface Segment {
+  path: string;
+  first: number;
+  count: number;
+  sizeBytes: number;
+  oldestAt: string | null;
+}
+
+const NAME = /^([0-9a-f-]{36})\.(\d{1,16})\.segment$/;
+
+/** The append-only files of one stream's unsealed records. A file that a crash left is read and cut, never appended to. */
+export class OpenSegments {
+  readonly #directory: string;
+  #segments: Segment[] = [];
+  #file: FileHandle | null = null;
+
+  private constructor(directory: string) {
+    this.#directory = directory;
+  }
+
+  static async open(directory: string, epoch: Epoch): Promise<{ segments: OpenSegments; frames: NumberedFrame[] }> {
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+    const segments = new OpenSegments(directory);
+    for (const name of await readdir(directory)) {
+      const matched = NAME.exec(name);
+      if (matched === null) continue;
+      if (matched[1] !== epoch) await rm(join(directory, name), { force: true });
+      else await segments.#recover(join(directory, name), Number(matched[2]));
+    }
+    segments.#segments.sort((a, b) => a.first - b.first);
+    return { segments, frames: await segments.read() };
+  }
+
+  get count(): number {
+    return this.#segments.reduce((sum, one) => sum + one.count, 0);
+  }
+
+  get sizeBytes(): number {
+    return this.#segments.reduce((sum, one) => sum + one.sizeBytes, 0);
+  }
+
+  get oldestAt(): string | null {
+    return this.#segments.find((one) => one.oldestAt !== null)?.oldestAt ?? null;
+  }
+
+  /** Number after the last record here; null if nothing is here. */
+  get end(): number | null {
+    const last = this.#segments.at(-1);
+    return last === undefined ? null : last.first + last.count;
+  }
+
+  async append(place: { epoch: Epoch; first: number }, meta: Omit<FrameMeta, "b">, lines: readonly string[]) {
+    const segment = await this.#current(place);
+    const file = this.#file;
+    if (file === null) throw new Error("no segment is open");
+    const frame = encodeFrame(meta, lines);
+    try {
+      await file.write(frame, 0, frame.length, segment.sizeBytes);
+      await file.datasync();
+    } catch (error) {
+      await file.truncate(segment.sizeBytes);
+      throw new AppError("spool.full", { stream: this.#directory }, { cause: error });
+    }
+    segment.sizeBytes += frame.length;
+    segment.count += meta.n;
+    segment.oldestAt ??= meta.t;
+  }
+
+  async read(): Promise<NumberedFrame[]> {
+    const all: NumberedFrame[] = [];
+    for (const segment of this.#segments) {
+      let first = segment.first;
+      for (const frame of (await readSegment(segment.path)).frames) {
+        all.push({ ...frame, first });
+        first += frame.meta.n;
+      }
+    }
+    return all;
+  }
+
+  /** Everything here is sealed and the state says so. */
+  async clear(): Promise<void> {
+    await this.close();
+    for (const segment of this.#segments.splice(0)) await rm(segment.path, { force: true });
+    await syncDirectory(this.#directory);
+  }
+
+  async close(): Promise<void> {
+    await this.#file?.close();
+    this.#file = null;
+  }
+
+  async #current(place: { epoch: Epoch; first: number }): Promise<Segment> {
+    const last = this.#segments.at(-1);
+    if (this.#file !== null && last !== undefined) return last;
+    const path = join(this.#directory, `${place.epoch}.${place.first}.segment`);
+    this.#file = await open(path, "wx+", 0o600);
+    await syncDirectory(this.#directory);
+    const made = { path, first: place.first, count: 0, sizeBytes: 0, oldestAt: null };
+    this.#segments.push(made);
+    return made;
+  }
+
+  async #recover(path: string, first: number): Promise<void> {
+    const { frames, goodBytes, sizeBytes } = await readSegment(path);
+    if (goodBytes < sizeBytes) {
+      // Usually the torn tail of an append that nobody was told of; kept aside all the same, in case a disk lied.
+      await copyFile(path, `${path}.torn`);
+      await truncate(path, goodBytes);
+    }
+    if (frames.length === 0) {
+      await rm(path, { force: true });
+      return;
+    }
+    const count = frames.reduce((sum, frame) => sum + frame.meta.n, 0);
+    this.#segments.push({ path, first, count, sizeBytes: goodBytes, oldestAt: frames[0]?.meta.t ?? null });
+  }
+}

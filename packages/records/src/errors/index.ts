@@ -1,4 +1,5 @@
 import { CASE_ERRORS } from "./case-errors.ts";
+import { CLI_ERRORS } from "./cli-errors.ts";
 import { ENDPOINT_ERRORS } from "./endpoint-errors.ts";
 import type { ErrorRow } from "./error-row.ts";
 import { LINK_ERRORS } from "./link-errors.ts";
@@ -14,6 +15,7 @@ export const ERRORS = {
   ...PATTERN_ERRORS,
   ...ENDPOINT_ERRORS,
   ...START_ERRORS,
+  ...CLI_ERRORS,
 } as const satisfies Record<string, ErrorRow>;
 export type ErrorCode = keyof typeof ERRORS;
 export type { ErrorRow };

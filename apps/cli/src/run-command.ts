@@ -1,0 +1,33 @@
+import { AppError } from "@tms/records";
+import { keysCustomer, keysExport, keysRecipients } from "./keys/keys-commands.ts";
+import type { Command, CommandIo, CommandResult } from "./shell/command.ts";
+import { failureOf } from "./shell/failure-line.ts";
+
+const COMMANDS: readonly Command[] = [keysCustomer, keysRecipients, keysExport];
+
+/** Finds the command, runs it, and turns whatever it throws into its last line. */
+export async function runCommand(argv: string[], io: CommandIo): Promise<CommandResult> {
+  const command = COMMANDS.find(({ name }) => name.split(" ").every((word, index) => argv[index] === word));
+  if (command === undefined || argv.includes("--help")) return usage(argv, command, io);
+  try {
+    return await command.run(argv.slice(command.name.split(" ").length), io);
+  } catch (error) {
+    const result = failureOf(command, error);
+    io.say(`${String(result.line.text)} ${String(result.line.cure)}`);
+    if (result.exit === 2) io.say(`Usage: ${command.usage}`);
+    return result;
+  }
+}
+
+function usage(argv: string[], command: Command | undefined, io: CommandIo): CommandResult {
+  const shown = command === undefined ? COMMANDS : [command];
+  for (const { usage: line } of shown) io.say(line);
+  if (command === undefined) io.say("tms demo [--once] [--auto] [--plant-seed N]");
+  const asked = command !== undefined || argv.length === 0 || argv[0] === "help" || argv.includes("--help");
+  if (!asked)
+    return failureOf({ schema: "tms.help/1" }, new AppError("cli.usage", { command: argv.slice(0, 2).join(" ") }));
+  return {
+    exit: 0,
+    line: { schema: "tms.help/1", ok: true, commands: shown.map(({ name, usage: line }) => ({ name, usage: line })) },
+  };
+}

@@ -1,0 +1,53 @@
+import type { ErrorRow } from "./error-row.ts";
+
+/** Of the `tms` command; their status says nothing over HTTP and is there because every row has one. */
+export const CLI_ERRORS = {
+  "cli.usage": {
+    status: 400,
+    level: "info",
+    text: "The command was called in a way it does not know.",
+    cure: "Look at its usage: tms help.",
+  },
+  "cli.input_unreadable": {
+    status: 422,
+    level: "info",
+    text: "An input of the command cannot be read.",
+    cure: "Check the named file.",
+  },
+  "cli.output_exists": {
+    status: 409,
+    level: "info",
+    text: "The output is there already, and nothing is overwritten.",
+    cure: "Name another one, or remove it.",
+  },
+  "pattern.goodware_too_small": {
+    status: 422,
+    level: "info",
+    text: "There are too few known good files to judge the rules by.",
+    cure: "Name a folder with at least 1,000 files by --goodware.",
+  },
+  "verify.root_missing": {
+    status: 422,
+    level: "info",
+    text: "Without a pinned root nothing can be judged as signed.",
+    cure: "Name the key or fingerprint you trust by --root.",
+  },
+  "verify.chain_broken": {
+    status: 422,
+    level: "error",
+    text: "The chain of entries is broken: something was changed, removed or put in.",
+    cure: "Compare with another copy; the named entry is the first that does not fit.",
+  },
+  "verify.kind_unknown": {
+    status: 422,
+    level: "info",
+    text: "The file is of no kind that can be verified.",
+    cure: "Name an exported audit log or a case's custody log.",
+  },
+  "package.case_differs": {
+    status: 422,
+    level: "warn",
+    text: "The package was collected for another case, customer or endpoint.",
+    cure: "Do not use it; collect again.",
+  },
+} as const satisfies Record<string, ErrorRow>;

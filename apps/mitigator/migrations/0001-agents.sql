@@ -28,11 +28,20 @@ create table agents_agents (
   clock_offset_ms double precision not null default 0
 );
 
+-- The epoch that the latest heartbeat announced, and every epoch that was ever opened: none opens twice.
+create table agents_announced (
+  product uuid not null,
+  stream text not null,
+  epoch uuid not null,
+  sealed_to bigint not null,
+  primary key (product, stream)
+);
+
 create table agents_epochs (
   product uuid not null,
   stream text not null,
   epoch uuid not null,
-  announced_at timestamptz not null,
+  opened_at timestamptz not null,
   primary key (product, stream, epoch)
 );
 

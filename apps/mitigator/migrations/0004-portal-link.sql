@@ -2,33 +2,39 @@
 
 create table portal_link_settings (
   only boolean primary key default true check (only),
-  sending boolean not null,
   settings jsonb not null,
   -- Sealed with the key of the secret box; never leaves the process.
   password_sealed text,
   password_kept_since timestamptz,
+  saved_at timestamptz not null,
+  -- While sending is off: since when, and an id that tells this time from others.
   disabled_since timestamptz,
-  saved_at timestamptz not null
+  disabled_period uuid
 );
 
 create table portal_link_registration (
   only boolean primary key default true check (only),
-  product uuid not null,
-  customer uuid not null,
-  customer_name text,
-  pattern_root text not null,
   identity jsonb not null,
-  registered_at timestamptz not null,
-  certificate_not_after timestamptz not null,
-  pinned boolean not null
+  customer_name text,
+  user_name text not null,
+  registered_at timestamptz not null
 );
 
--- Which records of the threat event log went into which batch numbers of the own spool.
+-- Which records were passed into the own spool, and since when the portal has them.
 create table portal_link_spooled (
-  record uuid primary key,
+  id bigint generated always as identity primary key,
+  record uuid not null unique,
+  stream text not null,
+  at_portal_since timestamptz
+);
+create index portal_link_spooled_waiting on portal_link_spooled (stream, id) where at_portal_since is null;
+
+-- What was not sent while sending was off; it is declared as one gap a stream when sending goes on again.
+create table portal_link_skipped (
+  source uuid not null,
   stream text not null,
   epoch uuid not null,
   number bigint not null,
-  at_portal_since timestamptz
+  count bigint not null,
+  primary key (source, stream, epoch)
 );
-create index portal_link_spooled_waiting on portal_link_spooled (stream, epoch, number) where at_portal_since is null;

@@ -17,7 +17,7 @@ create table cases_cases (
   change_number bigint not null default 0,
   pattern text,
   pattern_version integer,
-  directive uuid,
+  directive uuid not null,
   package uuid not null unique,
   package_sha256 text,
   package_bytes bigint,

@@ -69,11 +69,7 @@ export function createEndpointStore(db: Kysely<EndpointTables>): EndpointStore {
 /** One mitigator serves one site; beyond this a list would need keyset paging. */
 const MAX_ENDPOINTS = 50_000;
 
-async function seen(
-  db: Kysely<EndpointTables>,
-  id: EndpointId,
-  facts: EndpointSeen & EndpointSilence,
-): Promise<void> {
+async function seen(db: Kysely<EndpointTables>, id: EndpointId, facts: EndpointSeen & EndpointSilence): Promise<void> {
   const oldest = new Date(facts.now.getTime() - facts.silenceMs);
   await db
     .updateTable("endpoints_endpoints")

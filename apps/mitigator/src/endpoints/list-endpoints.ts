@@ -46,7 +46,8 @@ function countByEndpoint(threats: readonly Unresolved[]): Map<EndpointId, { coun
   const counts = new Map<EndpointId, { count: number; since: Date | null }>();
   for (const { endpoint, statusSince } of threats) {
     const known = counts.get(endpoint);
-    const since = known?.since === undefined || known.since === null || known.since > statusSince ? statusSince : known.since;
+    const since =
+      known?.since === undefined || known.since === null || known.since > statusSince ? statusSince : known.since;
     counts.set(endpoint, { count: (known?.count ?? 0) + 1, since });
   }
   return counts;

@@ -1,8 +1,4 @@
-import {
-  mitigationRoutes,
-  type MitigatorCase,
-  type MitigatorDeployment,
-} from "@tms/contracts/mitigator";
+import { type MitigatorCase, type MitigatorDeployment, mitigationRoutes } from "@tms/contracts/mitigator";
 import { AppError, type Clock, type EndpointId, type RecordId, type ThreatId } from "@tms/records";
 import { implement } from "@tms/server-kit";
 import type { FastifyInstance } from "fastify";

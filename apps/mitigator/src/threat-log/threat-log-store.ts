@@ -83,11 +83,7 @@ export function createThreatLogStore(db: Kysely<ThreatLogTables>): ThreatLogStor
         await db.selectFrom("threat_log_chain").select("body").where("chain", "=", chain).limit(MAX_CHAIN).execute()
       ).map((row) => row.body),
     standing: async (threat) => {
-      const row = await db
-        .selectFrom("threat_log_threats")
-        .selectAll()
-        .where("threat", "=", threat)
-        .executeTakeFirst();
+      const row = await db.selectFrom("threat_log_threats").selectAll().where("threat", "=", threat).executeTakeFirst();
       return row === undefined ? null : standingOf(row);
     },
     standings: async (statuses) =>

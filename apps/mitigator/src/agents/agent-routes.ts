@@ -1,0 +1,196 @@
+import type { HeartbeatAnswer, HeartbeatRequest, RegisterAnswer, RegisterRequest } from "@tms/contracts/link";
+import { mitigationRoutes } from "@tms/contracts/mitigator";
+import { BATCH_LIMITS } from "@tms/link";
+import {
+  type BatchIntake,
+  type IdentitySource,
+  type PackagePort,
+  type PatternPort,
+  type Peer,
+  registerLogServer,
+  registerStatusServer,
+} from "@tms/link/upper";
+import { AppError, type Clock, type EndpointId } from "@tms/records";
+import { implement } from "@tms/server-kit";
+import type { FastifyInstance } from "fastify";
+import type { Agent } from "./agent.ts";
+import type { AgentNews } from "./agent-news.ts";
+import type { AgentStore } from "./agent-store.ts";
+import type { BatchStore } from "./batch-store.ts";
+import type { createEnrolAgent } from "./enrol-agent.ts";
+import type { createMakeEnrolmentToken, TokenFacts } from "./make-enrolment-token.ts";
+import type { OrderStore } from "./order-store.ts";
+import type { createTakeHeartbeat } from "./take-heartbeat.ts";
+
+export interface AgentListenerDeps {
+  agents: AgentStore;
+  orders: OrderStore;
+  batches: BatchStore;
+  news: AgentNews;
+  enrolAgent: ReturnType<typeof createEnrolAgent>;
+  takeHeartbeat: ReturnType<typeof createTakeHeartbeat>;
+  intake: BatchIntake;
+  packages: PackagePort;
+  patterns: PatternPort;
+  caPem: string;
+  audit: (actor: string, action: string, subject: string) => Promise<void>;
+  clock: Clock;
+}
+
+/** The mitigator as upper party: everything that agents may ask of it. */
+export function registerAgentListener(app: FastifyInstance, deps: AgentListenerDeps): void {
+  const identity = identityOf(deps.agents);
+  registerStatusServer(app, {
+    identity,
+    credentials: null,
+    role: "status-server",
+    register: (request, from) => register(deps, request, from.address),
+    unregister: async (peer) => {
+      await deps.agents.end(peer.product);
+      await deps.audit(`endpoint ${endpointOf(peer)}`, "agent.unregistered", endpointOf(peer));
+    },
+    heartbeats: {
+      accept: (peer, request, from) =>
+        deps.takeHeartbeat(
+          { product: peer.product, endpoint: endpointOf(peer), address: from.address },
+          heartbeatOf(request),
+        ),
+      answer: (peer) => answer(deps, peer),
+      waitForNews: async (peer, signal) => {
+        const endpoint = endpointOf(peer);
+        const woken = deps.news.next(endpoint, signal);
+        // An order may have been given between the first answer and the wait.
+        if (await deps.orders.hasUndelivered(endpoint, deps.clock.now())) return;
+        await woken;
+      },
+    },
+    cases: null,
+    packages: deps.packages,
+    patterns: deps.patterns,
+  });
+  registerLogServer(app, { identity, credentials: null, intake: deps.intake });
+}
+
+function identityOf(agents: Pick<AgentStore, "agentBySpki">): IdentitySource {
+  return {
+    bySpki: async (spki) => {
+      const agent = await agents.agentBySpki(spki);
+      return agent === null
+        ? { kind: "unknown" }
+        : {
+            kind: "known",
+            peer: peerOf(agent),
+            registration: agent.registration,
+            certificateNotAfter: agent.certificateNotAfter,
+          };
+    },
+    // Agents send over HTTPS only; there is no SSH listener on this hop.
+    bySshKey: async () => ({ kind: "unknown" }),
+  };
+}
+
+function peerOf(agent: Agent): Peer {
+  return {
+    customer: agent.customer,
+    product: agent.product,
+    endpoint: agent.endpoint,
+    kind: "agent",
+    signingKeySpki: Buffer.from(agent.signingKey, "base64"),
+    customerExpired: false,
+  };
+}
+
+function endpointOf(peer: Peer): EndpointId {
+  if (peer.endpoint === null) throw new AppError("link.identity_unknown", { product: peer.product });
+  return peer.endpoint;
+}
+
+async function register(deps: AgentListenerDeps, request: RegisterRequest, address: string): Promise<RegisterAnswer> {
+  const { credentials } = request;
+  // Agents prove themselves by token; there are no user names on this hop.
+  if (credentials.kind !== "token" || request.kind !== "agent") throw new AppError("link.token_unknown");
+  const { agent, certificatePem, patternRoot } = await deps.enrolAgent({
+    token: { id: credentials.id, secret: credentials.secret },
+    certificateRequest: request.certificateRequest,
+    signingKey: request.signingKey,
+    instanceId: request.instanceId,
+    host: request.host,
+    version: request.version,
+    address,
+    endpoint: request.endpoint ?? null,
+  });
+  await deps.audit(`token ${credentials.id}`, "agent.enrolled", agent.endpoint);
+  return {
+    product: agent.product,
+    customer: agent.customer,
+    endpoint: agent.endpoint,
+    certificate: certificatePem,
+    ca: deps.caPem,
+    sshHostKeys: [],
+    patternRoot,
+    serverTime: deps.clock.now().toISOString(),
+    limits: {
+      batchBytes: BATCH_LIMITS.batchBytes,
+      batchRecords: BATCH_LIMITS.records,
+      packageBytes: deps.packages.maxBytes ?? DEFAULT_PACKAGE_BYTES,
+    },
+  };
+}
+
+const DEFAULT_PACKAGE_BYTES = 1024 * 1024 * 1024;
+
+function heartbeatOf(request: HeartbeatRequest) {
+  return {
+    start: request.start,
+    counter: request.counter,
+    version: request.version,
+    host: request.host,
+    localTime: new Date(request.localTime),
+    ready: request.ready.ok,
+    announced: request.streams.map(({ stream, epoch, sealedTo }) => ({ stream, epoch, sealedTo })),
+    outcomes: request.outcomes.map(({ id, ok, code, detail }) => ({
+      id,
+      ok,
+      code: code ?? null,
+      detail: detail ?? null,
+    })),
+  };
+}
+
+/** Between two long polls: the poll itself waits for news, so a longer pause would only make orders late. */
+const PAUSE_SECONDS = 1;
+
+async function answer(deps: AgentListenerDeps, peer: Peer): Promise<HeartbeatAnswer> {
+  const now = deps.clock.now();
+  const [orders, positions] = await Promise.all([
+    deps.orders.deliver(endpointOf(peer), now),
+    deps.batches.positions(peer.product),
+  ]);
+  return {
+    serverTime: now.toISOString(),
+    nextSeconds: PAUSE_SECONDS,
+    directives: orders.map(({ id, kind, payload, expiresAt }) => ({
+      id,
+      kind,
+      payload,
+      expiresAt: expiresAt.toISOString(),
+    })),
+    positions,
+  };
+}
+
+/** The console's part: enrolment tokens. */
+export function registerTokenRoutes(
+  app: FastifyInstance,
+  deps: {
+    makeEnrolmentToken: ReturnType<typeof createMakeEnrolmentToken>;
+    encode: (facts: TokenFacts) => string;
+    audit: (actor: string, action: string, subject: string) => Promise<void>;
+  },
+): void {
+  implement(app, mitigationRoutes.makeEnrolmentToken, async ({ body, session }) => {
+    const facts = await deps.makeEnrolmentToken({ ...body, createdBy: session.userName });
+    await deps.audit(session.userName, "enrolment-token.made", facts.id);
+    return { token: deps.encode(facts), expiresAt: facts.expiresAt.toISOString(), uses: facts.uses };
+  });
+}

@@ -1,0 +1,185 @@
+import type { CustomerId, EndpointId, ProductId, Registration, Sha256 } from "@tms/records";
+import { type Kysely, sql } from "kysely";
+import type { Agent, Allowance } from "./agent.ts";
+import type { EnrolmentStore } from "./enrol-agent.ts";
+import type { KeptToken } from "./enrolment-token.ts";
+import type { TokenStore } from "./make-enrolment-token.ts";
+
+interface AgentTable {
+  endpoint: EndpointId;
+  product: ProductId;
+  customer: CustomerId;
+  registration: Registration;
+  tls_spki: Sha256;
+  signing_key: string;
+  instance_id: string;
+  allow: Allowance[];
+  certificate_not_after: Date;
+  enrolled_at: Date;
+  start_id: string | null;
+  counter: string | number | null;
+  clock_offset_ms: number;
+}
+
+export interface AgentTables {
+  agents_tokens: {
+    id: string;
+    secret_sha256: Sha256;
+    allow: Allowance[];
+    uses: number;
+    used: number;
+    created_by: string;
+    created_at: Date;
+    expires_at: Date;
+  };
+  agents_agents: AgentTable;
+  agents_announced: { product: ProductId; stream: string; epoch: string; sealed_to: number };
+}
+
+export interface HeartbeatMark {
+  start: string;
+  counter: number;
+  clockOffsetMs: number;
+  announced: readonly { stream: string; epoch: string; sealedTo: number }[];
+}
+
+export interface AgentStore extends EnrolmentStore, TokenStore {
+  agentByProduct(product: ProductId): Promise<Agent | null>;
+  /** Ends a registration; its endpoint and history stay. */
+  end(product: ProductId): Promise<void>;
+  /**
+   * Notes a heartbeat.
+   *
+   * @returns "taken", "repeated" for a retry of the last one, "replayed" for a counter that was passed already.
+   */
+  markHeartbeat(product: ProductId, mark: HeartbeatMark): Promise<"taken" | "repeated" | "replayed">;
+}
+
+export function createAgentStore(db: Kysely<AgentTables>): AgentStore {
+  const one = async (column: "endpoint" | "tls_spki" | "product", value: string): Promise<Agent | null> => {
+    const row = await db.selectFrom("agents_agents").selectAll().where(sql.ref(column), "=", value).executeTakeFirst();
+    return row === undefined ? null : agentOf(row);
+  };
+  return {
+    agentOf: (endpoint) => one("endpoint", endpoint),
+    agentBySpki: (spki) => one("tls_spki", spki),
+    agentByProduct: (product) => one("product", product),
+    token: (id) => readToken(db, id),
+    insertToken: async (token) => {
+      await db
+        .insertInto("agents_tokens")
+        .values({
+          id: token.id,
+          secret_sha256: token.secretSha256,
+          allow: [...token.allow],
+          uses: token.uses,
+          used: 0,
+          created_by: token.createdBy,
+          created_at: token.createdAt,
+          expires_at: token.expiresAt,
+        })
+        .execute();
+    },
+    enrol: (tokenId, agent) => enrol(db, tokenId, agent),
+    end: async (product) => {
+      await db
+        .updateTable("agents_agents")
+        .set({ registration: "unregistered" })
+        .where("product", "=", product)
+        .execute();
+    },
+    markHeartbeat: (product, mark) => markHeartbeat(db, product, mark),
+  };
+}
+
+async function readToken(db: Kysely<AgentTables>, id: string): Promise<KeptToken | null> {
+  if (!/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(id)) return null;
+  const row = await db.selectFrom("agents_tokens").selectAll().where("id", "=", id).executeTakeFirst();
+  if (row === undefined) return null;
+  return {
+    id: row.id,
+    secretSha256: row.secret_sha256,
+    allow: row.allow,
+    uses: row.uses,
+    used: row.used,
+    expiresAt: row.expires_at,
+  };
+}
+
+async function enrol(db: Kysely<AgentTables>, tokenId: string, agent: Agent): Promise<boolean> {
+  return db.transaction().execute(async (trx) => {
+    const counted = await trx
+      .updateTable("agents_tokens")
+      .set({ used: sql`used + 1` })
+      .where("id", "=", tokenId)
+      .whereRef("used", "<", "uses")
+      .returning("id")
+      .executeTakeFirst();
+    if (counted === undefined) return false;
+    const facts = {
+      product: agent.product,
+      customer: agent.customer,
+      registration: agent.registration,
+      tls_spki: agent.tlsSpki,
+      signing_key: agent.signingKey,
+      instance_id: agent.instanceId,
+      allow: [...agent.allow],
+      certificate_not_after: agent.certificateNotAfter,
+      enrolled_at: agent.enrolledAt,
+    };
+    await trx
+      .insertInto("agents_agents")
+      .values({ endpoint: agent.endpoint, ...facts, clock_offset_ms: 0 })
+      .onConflict((conflict) => conflict.column("endpoint").doUpdateSet({ ...facts, start_id: null, counter: null }))
+      .execute();
+    return true;
+  });
+}
+
+async function markHeartbeat(
+  db: Kysely<AgentTables>,
+  product: ProductId,
+  mark: HeartbeatMark,
+): Promise<"taken" | "repeated" | "replayed"> {
+  return db.transaction().execute(async (trx) => {
+    const row = await trx
+      .selectFrom("agents_agents")
+      .select(["start_id", "counter"])
+      .where("product", "=", product)
+      .forUpdate()
+      .executeTakeFirstOrThrow();
+    if (row.start_id === mark.start && row.counter !== null) {
+      if (Number(row.counter) === mark.counter) return "repeated";
+      if (Number(row.counter) > mark.counter) return "replayed";
+    }
+    await trx
+      .updateTable("agents_agents")
+      .set({ start_id: mark.start, counter: mark.counter, clock_offset_ms: mark.clockOffsetMs })
+      .where("product", "=", product)
+      .execute();
+    for (const { stream, epoch, sealedTo } of mark.announced) {
+      await trx
+        .insertInto("agents_announced")
+        .values({ product, stream, epoch, sealed_to: sealedTo })
+        .onConflict((conflict) => conflict.columns(["product", "stream"]).doUpdateSet({ epoch, sealed_to: sealedTo }))
+        .execute();
+    }
+    return "taken";
+  });
+}
+
+function agentOf(row: AgentTable): Agent {
+  return {
+    endpoint: row.endpoint,
+    product: row.product,
+    customer: row.customer,
+    registration: row.registration,
+    tlsSpki: row.tls_spki,
+    signingKey: row.signing_key,
+    instanceId: row.instance_id,
+    allow: row.allow,
+    certificateNotAfter: row.certificate_not_after,
+    enrolledAt: row.enrolled_at,
+    clockOffsetMs: row.clock_offset_ms,
+  };
+}

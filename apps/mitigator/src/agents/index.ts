@@ -1,0 +1,13 @@
+export type { Agent, Order, OrderKind, OrderOutcome, SetAside, WaitingBatch } from "./agent.ts";
+export { type AgentNews, createAgentNews } from "./agent-news.ts";
+export { registerAgentListener, registerTokenRoutes } from "./agent-routes.ts";
+export { type AgentStore, type AgentTables, createAgentStore } from "./agent-store.ts";
+export { type BatchStore, type BatchTables, createBatchStore } from "./batch-store.ts";
+export { createEnrolAgent } from "./enrol-agent.ts";
+export { createGiveOrder } from "./give-order.ts";
+export { createHearOutcomes } from "./hear-outcomes.ts";
+export { createMakeEnrolmentToken, type SitePins, type TokenFacts } from "./make-enrolment-token.ts";
+export { createOrderStore, type OrderStore, type OrderTables } from "./order-store.ts";
+export { createRelayBatches, type RelayCursor, type RelayedRecord, type UpwardSpool } from "./relay-batches.ts";
+export { createTakeHeartbeat } from "./take-heartbeat.ts";
+export { encodeToken } from "./token-wire.ts";

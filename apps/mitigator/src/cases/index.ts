@@ -1,0 +1,10 @@
+export { type Case, CLOSED_STATES } from "./case.ts";
+export { packagePortOf, registerCaseRoutes } from "./case-routes.ts";
+export { type CaseStore, type CaseTables, createCaseStore } from "./case-store.ts";
+export { type CaseRequests, caseToWire, createPortalCases } from "./case-wire.ts";
+export { createHearCollection } from "./hear-collection.ts";
+export { createKeepCases, type PortalCases } from "./keep-cases.ts";
+export { createOrderCollection } from "./order-collection.ts";
+export { createPackageShelf } from "./package-shelf.ts";
+export { createReceivePackage } from "./receive-package.ts";
+export { type CaseSubject, createSubmitCase } from "./submit-case.ts";

@@ -1,0 +1,87 @@
+import type { Clock, EndpointId } from "@tms/records";
+import { type Case, collectingState } from "./case.ts";
+import type { CaseStore, PortalView } from "./case-store.ts";
+import type { PackageShelf } from "./receive-package.ts";
+
+/** What the portal does for cases; every call may fail while it is away. */
+export interface PortalCases {
+  put(one: Case): Promise<PortalView>;
+  changedAfter(changeNumber: number): Promise<PortalView[]>;
+  upload(one: Case, options: { onProgress: (sentBytes: number) => void; signal: AbortSignal }): Promise<void>;
+}
+
+export interface KeepCasesDeps {
+  cases: CaseStore;
+  /** null while the mitigator is not registered or sending is off: everything waits. */
+  portal: () => PortalCases | null;
+  orderCollection: (one: Case) => Promise<void>;
+  isDelivered: (one: Case) => Promise<boolean>;
+  isConnected: (endpoint: EndpointId) => Promise<boolean>;
+  shelf: PackageShelf;
+  clock: Clock;
+}
+
+/**
+ * Keeps this mitigator's cases, its agents and the portal in step. Every part is idempotent and starts from what lies
+ * in the database, so a pass may end anywhere and the next one goes on.
+ */
+export function createKeepCases(deps: KeepCasesDeps) {
+  return {
+    /** Where collecting stands; also gives orders again that a crash cut off. */
+    async watchCollecting(): Promise<void> {
+      for (const one of await deps.cases.collecting()) {
+        await deps.orderCollection(one);
+        const state = collectingState({
+          packageReceived: one.package.receivedAt !== null,
+          uploadBegun: one.package.sha256 !== null,
+          orderDelivered: await deps.isDelivered(one),
+          endpointConnected: await deps.isConnected(one.endpoint),
+        });
+        await deps.cases.setState(one.id, state, deps.clock.now());
+      }
+    },
+
+    async putStates(): Promise<void> {
+      const portal = deps.portal();
+      if (portal === null) return;
+      for (const one of await deps.cases.toPut()) {
+        const view = await portal.put(one);
+        await deps.cases.confirmed(one.id, one.state);
+        await deps.cases.mirror(view, deps.clock.now());
+      }
+    },
+
+    async forwardPackages(signal: AbortSignal): Promise<void> {
+      const portal = deps.portal();
+      if (portal === null) return;
+      for (const one of await deps.cases.toForward()) {
+        await forward({ one, portal, signal });
+      }
+    },
+
+    async pullChanges(): Promise<void> {
+      const portal = deps.portal();
+      if (portal === null) return;
+      const views = await portal.changedAfter(await deps.cases.highestChange());
+      for (const view of views) await deps.cases.mirror(view, deps.clock.now());
+    },
+  };
+
+  async function forward(job: { one: Case; portal: PortalCases; signal: AbortSignal }): Promise<void> {
+    const { one, portal, signal } = job;
+    let written: Promise<void> = Promise.resolve();
+    let sentBytes = one.package.sentBytes;
+    const onProgress = (bytes: number) => {
+      sentBytes = bytes;
+      written = written.then(() => deps.cases.sent(one.id, bytes));
+    };
+    try {
+      await portal.upload(one, { onProgress, signal });
+    } finally {
+      await written;
+    }
+    await deps.cases.sent(one.id, one.package.sizeBytes ?? sentBytes);
+    await deps.cases.forwarded(one.id, deps.clock.now());
+    if (one.package.file !== null) await deps.shelf.drop(one.package.file);
+  }
+}

@@ -1,0 +1,40 @@
+import { hostSchema, portSchema } from "@tms/contracts";
+import { z } from "zod";
+
+const listenSchema = z.strictObject({ host: hostSchema, port: z.int().min(0).max(65_535) });
+
+/** `mitigator.json`. Port 0 takes any free port; the ready message says which. */
+export const configSchema = z.strictObject({
+  dataDir: z.string().min(1),
+  /** Shown in the console and proposed to the portal. */
+  name: z.string().trim().min(1).max(64).default("Threat Mitigator"),
+  /** IANA name of the zone that the console shows times in. */
+  zone: z.string().default("UTC"),
+  listen: z
+    .strictObject({
+      console: listenSchema.default({ host: "127.0.0.1", port: 9440 }),
+      agents: listenSchema.default({ host: "127.0.0.1", port: 9443 }),
+    })
+    .prefault({}),
+  /** The name or address under which agents and browsers reach this machine. */
+  publicHost: hostSchema.default("127.0.0.1"),
+  /** The agents' port as seen from outside, where something translates it. */
+  publicAgentsPort: portSchema.optional(),
+  database: z
+    .union([z.strictObject({ url: z.string().min(1) }), z.strictObject({ embedded: z.literal(true) })])
+    .default({ embedded: true }),
+  /** age recipient of the customer's offline recovery key; goes into enrolment tokens. */
+  recoveryRecipient: z
+    .string()
+    .regex(/^age1[0-9a-z]{10,190}$/)
+    .nullable()
+    .default(null),
+  demo: z.boolean().default(false),
+  lineSettings: z
+    .strictObject({
+      /** Interval by which an agent's silence is judged. */
+      heartbeatSeconds: z.int().min(1).max(300).default(60),
+    })
+    .prefault({}),
+});
+export type Config = z.infer<typeof configSchema>;

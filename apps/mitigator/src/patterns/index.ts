@@ -1,0 +1,11 @@
+export { type ConsentKey, openConsentKey } from "./consent-key.ts";
+export { createDeployPatterns } from "./deploy-patterns.ts";
+export type { Deployment, DeploymentSubject } from "./deployment.ts";
+export { createFetchPatterns } from "./fetch-patterns.ts";
+export { createFlushOutbox } from "./flush-outbox.ts";
+export { createFollowDeployments } from "./follow-deployments.ts";
+export { patternPortOf, registerPatternRoutes } from "./pattern-routes.ts";
+export { createPatternSource, type PatternSource } from "./pattern-source.ts";
+export { createPatternStore, type PatternStore, type PatternTables } from "./pattern-store.ts";
+export { deploymentToWire } from "./pattern-wire.ts";
+export { createServePatterns } from "./serve-patterns.ts";

@@ -1,0 +1,13 @@
+export { createPassUpwards, type PassUpwards } from "./pass-upwards.ts";
+export type { LineState, PortalLine } from "./portal-line.ts";
+export { registerPortalLinkRoutes } from "./portal-link-routes.ts";
+export {
+  createPortalLinkStore,
+  type PortalLinkStore,
+  type PortalLinkTables,
+  type StoredRegistration,
+} from "./portal-link-store.ts";
+export { createSaveSettings } from "./save-settings.ts";
+export { createConnectionTests } from "./test-connection.ts";
+export { createTestTokens } from "./test-tokens.ts";
+export { createUnregisterPortal } from "./unregister-portal.ts";

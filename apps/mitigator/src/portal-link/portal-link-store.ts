@@ -1,0 +1,201 @@
+import type { StoredIdentity } from "@tms/link/lower";
+import { newId, type RecordId, type Stream } from "@tms/records";
+import { type Generated, type Kysely, sql } from "kysely";
+import type { PortalSettings } from "./portal-settings.ts";
+
+export interface PortalLinkTables {
+  portal_link_settings: {
+    only: boolean;
+    settings: PortalSettings;
+    password_sealed: string | null;
+    password_kept_since: Date | null;
+    saved_at: Date;
+    disabled_since: Date | null;
+    disabled_period: string | null;
+  };
+  portal_link_registration: {
+    only: boolean;
+    identity: StoredIdentity;
+    customer_name: string | null;
+    user_name: string;
+    registered_at: Date;
+  };
+  portal_link_spooled: { id: Generated<string>; record: RecordId; stream: Stream; at_portal_since: Date | null };
+  portal_link_skipped: { source: string; stream: Stream; epoch: string; number: number; count: number | string };
+}
+
+export interface StoredSettings {
+  settings: PortalSettings;
+  passwordSealed: string | null;
+  passwordKeptSince: Date | null;
+  disabled: { since: Date; period: string } | null;
+}
+
+export interface StoredRegistration {
+  identity: StoredIdentity;
+  customerName: string | null;
+  userName: string;
+  registeredAt: Date;
+}
+
+export interface SkippedSource {
+  source: string;
+  stream: Stream;
+  epoch: string;
+  number: number;
+}
+
+export interface PortalLinkStore {
+  settings(): Promise<StoredSettings | null>;
+  save(values: { settings: PortalSettings; passwordSealed: string | null }, now: Date): Promise<void>;
+  registration(): Promise<StoredRegistration | null>;
+  register(registration: StoredRegistration): Promise<void>;
+  unregister(): Promise<void>;
+  /** Notes that records lie in the spool; idempotent. */
+  spooled(stream: Stream, records: readonly RecordId[]): Promise<void>;
+  /** The newest entry that is not known to be at the portal; null if there is none. */
+  newestWaiting(stream: Stream): Promise<number | null>;
+  arrived(stream: Stream, upTo: number, now: Date): Promise<void>;
+  atPortalSince(record: RecordId): Promise<Date | null>;
+  /** Counts what was not sent; a repeat of the same numbers counts nothing. */
+  skip(source: SkippedSource, count: number): Promise<void>;
+  skipped(): Promise<{ stream: Stream; count: number }[]>;
+  /** Forgets what was counted and that sending was off. */
+  enabled(): Promise<void>;
+}
+
+export function createPortalLinkStore(db: Kysely<PortalLinkTables>): PortalLinkStore {
+  return {
+    settings: () => readSettings(db),
+    save: (values, now) => save(db, values, now),
+    registration: async () => {
+      const row = await db.selectFrom("portal_link_registration").selectAll().executeTakeFirst();
+      return row === undefined
+        ? null
+        : {
+            identity: row.identity,
+            customerName: row.customer_name,
+            userName: row.user_name,
+            registeredAt: row.registered_at,
+          };
+    },
+    register: async ({ identity, customerName, userName, registeredAt }) => {
+      const columns = {
+        identity: JSON.stringify(identity) as unknown as StoredIdentity,
+        customer_name: customerName,
+        user_name: userName,
+        registered_at: registeredAt,
+      };
+      await db
+        .insertInto("portal_link_registration")
+        .values({ only: true, ...columns })
+        .onConflict((conflict) => conflict.column("only").doUpdateSet(columns))
+        .execute();
+    },
+    unregister: async () => {
+      await db.deleteFrom("portal_link_registration").execute();
+    },
+    spooled: async (stream, records) => {
+      if (records.length === 0) return;
+      await db
+        .insertInto("portal_link_spooled")
+        .values(records.map((record) => ({ record, stream })))
+        .onConflict((conflict) => conflict.column("record").doNothing())
+        .execute();
+    },
+    newestWaiting: async (stream) => {
+      const row = await db
+        .selectFrom("portal_link_spooled")
+        .select(sql<string | null>`max(id)`.as("newest"))
+        .where("stream", "=", stream)
+        .where("at_portal_since", "is", null)
+        .executeTakeFirst();
+      return row === undefined || row.newest === null ? null : Number(row.newest);
+    },
+    arrived: async (stream, upTo, now) => {
+      await db
+        .updateTable("portal_link_spooled")
+        .set({ at_portal_since: now })
+        .where("stream", "=", stream)
+        .where("id", "<=", String(upTo))
+        .where("at_portal_since", "is", null)
+        .execute();
+    },
+    atPortalSince: async (record) => {
+      const row = await db
+        .selectFrom("portal_link_spooled")
+        .select("at_portal_since")
+        .where("record", "=", record)
+        .executeTakeFirst();
+      return row?.at_portal_since ?? null;
+    },
+    ...skippingOf(db),
+  };
+}
+
+function skippingOf(db: Kysely<PortalLinkTables>): Pick<PortalLinkStore, "skip" | "skipped" | "enabled"> {
+  return {
+    skip: async (source, count) => {
+      await db
+        .insertInto("portal_link_skipped")
+        .values({ ...source, count })
+        .onConflict((conflict) =>
+          conflict
+            .columns(["source", "stream", "epoch"])
+            .doUpdateSet({ number: source.number, count: sql`portal_link_skipped.count + ${count}` })
+            .where("portal_link_skipped.number", "<", source.number),
+        )
+        .execute();
+    },
+    skipped: async () => {
+      const rows = await db
+        .selectFrom("portal_link_skipped")
+        .select(["stream", sql<string>`sum(count)`.as("total")])
+        .groupBy("stream")
+        .execute();
+      return rows.map(({ stream, total }) => ({ stream, count: Number(total) }));
+    },
+    enabled: async () => {
+      await db.transaction().execute(async (trx) => {
+        await trx.deleteFrom("portal_link_skipped").execute();
+        await trx.updateTable("portal_link_settings").set({ disabled_since: null, disabled_period: null }).execute();
+      });
+    },
+  };
+}
+
+async function readSettings(db: Kysely<PortalLinkTables>): Promise<StoredSettings | null> {
+  const row = await db.selectFrom("portal_link_settings").selectAll().executeTakeFirst();
+  if (row === undefined) return null;
+  const { disabled_since: since, disabled_period: period } = row;
+  return {
+    settings: row.settings,
+    passwordSealed: row.password_sealed,
+    passwordKeptSince: row.password_kept_since,
+    disabled: since === null || period === null ? null : { since, period },
+  };
+}
+
+async function save(
+  db: Kysely<PortalLinkTables>,
+  values: { settings: PortalSettings; passwordSealed: string | null },
+  now: Date,
+): Promise<void> {
+  const before = await readSettings(db);
+  const kept = values.passwordSealed === null;
+  const columns = {
+    settings: JSON.stringify(values.settings) as unknown as PortalSettings,
+    password_sealed: kept ? (before?.passwordSealed ?? null) : values.passwordSealed,
+    password_kept_since: kept ? (before?.passwordKeptSince ?? null) : now,
+    saved_at: now,
+  };
+  // Going on again keeps the note of when it went off, until the gap is declared (`enabled`).
+  const disabled = values.settings.sending
+    ? {}
+    : { disabled_since: before?.disabled?.since ?? now, disabled_period: before?.disabled?.period ?? newId<string>() };
+  await db
+    .insertInto("portal_link_settings")
+    .values({ only: true, ...columns, ...disabled })
+    .onConflict((conflict) => conflict.column("only").doUpdateSet({ ...columns, ...disabled }))
+    .execute();
+}

@@ -1,0 +1,73 @@
+import { parseArgs } from "node:util";
+import { AppError } from "@tms/records";
+import { openDataDirectory } from "./data-directory.ts";
+import { runLive } from "./live.ts";
+import { runOnce } from "./once.ts";
+import { failureOf } from "./until.ts";
+
+const DEFAULT_DIRECTORY = ".data";
+const DEFAULT_SEED = 1;
+
+/**
+ * `npm start`: portal, mitigator and two agents over a sandbox, and the whole loop on them.
+ *
+ * @returns The exit code: 0 closed or stopped by a person, 1 a step failed or the start did, 2 bad usage.
+ */
+export async function runDemo(args: readonly string[]): Promise<number> {
+  const options = readOptions(args);
+  if (options === null) return 2;
+  const say = (line: string) => process.stderr.write(`${line}\n`);
+  const requested = process.env.TMS_DATA_DIR ?? (options.once ? `${DEFAULT_DIRECTORY}-once` : DEFAULT_DIRECTORY);
+  try {
+    const directory = await openDataDirectory(requested, { fresh: options.fresh });
+    try {
+      if (options.once) {
+        const result = await runOnce({ dataDir: directory.path, seed: options.seed, say });
+        process.stdout.write(`${JSON.stringify(result)}\n`);
+        return result.ok ? 0 : 1;
+      }
+      await runLive({ dataDir: directory.path, seed: options.seed, auto: options.auto, say, stop: stopSignal() });
+      return 0;
+    } finally {
+      await directory.release();
+    }
+  } catch (error) {
+    const { code, cure } = failureOf(error);
+    say(error instanceof AppError ? `${error.row.text} ${cure}` : `${code}: ${cure}`);
+    if (options.once)
+      process.stdout.write(
+        `${JSON.stringify({ schema: "tms.once/1", ok: false, seed: options.seed, runs: [], failed: { protocol: "", step: "start", code, cure }, left: { processes: 0, ports: 0 } })}\n`,
+      );
+    return 1;
+  }
+}
+
+function readOptions(args: readonly string[]) {
+  try {
+    const { values } = parseArgs({
+      args: [...args],
+      options: {
+        once: { type: "boolean", default: false },
+        auto: { type: "boolean", default: false },
+        fresh: { type: "boolean", default: false },
+        "plant-seed": { type: "string", default: String(DEFAULT_SEED) },
+      },
+    });
+    const seed = Number(values["plant-seed"]);
+    if (!Number.isInteger(seed) || seed < 0 || seed >= 2 ** 32)
+      throw new Error("--plant-seed takes a whole number from 0 to 4294967295");
+    return { once: values.once, auto: values.auto, fresh: values.fresh, seed };
+  } catch (error) {
+    process.stderr.write(
+      `${error instanceof Error ? error.message : String(error)}\nUsage: npm start -- [--once] [--plant-seed N] [--auto] [--fresh]\n`,
+    );
+    return null;
+  }
+}
+
+/** The first Ctrl-C or SIGTERM stops in order; a second one is the person's wish to end at once. */
+function stopSignal(): AbortSignal {
+  const controller = new AbortController();
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => controller.abort());
+  return controller.signal;
+}

@@ -1,0 +1,192 @@
+import { chmod, mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { type DemoStores, startStores } from "./demo-stores.ts";
+import { rememberedPassword } from "./log-ons.ts";
+import { atMitigator, atPortal, type MitigatorPerson, type PortalPerson } from "./person.ts";
+import { type SupervisedChild, superviseChild } from "./supervisor.ts";
+
+// One whole installation in one directory: stores, portal, mitigator, later its two agents.
+
+export const AGENT_HOSTS = ["ws-0142", "ws-0167"] as const;
+const HOST = "127.0.0.1";
+const POLL_MS = 200;
+
+export interface Ports {
+  console: number;
+  statusServer: number;
+  logServerSsl: number;
+  logServerSsh: number;
+  mitigatorConsole: number;
+  agents: number;
+}
+
+/** Port 0 everywhere: the system chooses, so that runs beside each other never meet. */
+export const ANY_PORTS: Ports = {
+  console: 0,
+  statusServer: 0,
+  logServerSsl: 0,
+  logServerSsh: 0,
+  mitigatorConsole: 0,
+  agents: 0,
+};
+export const DEFAULT_PORTS: Ports = {
+  console: 8440,
+  statusServer: 8443,
+  logServerSsl: 8444,
+  logServerSsh: 8022,
+  mitigatorConsole: 9440,
+  agents: 9443,
+};
+
+export interface Installation {
+  directory: string;
+  sandboxes: readonly [string, string];
+  stores: DemoStores;
+  portal: SupervisedChild;
+  mitigator: SupervisedChild;
+  agents: SupervisedChild[];
+  portalConsole: string;
+  mitigatorConsole: string;
+  atPortal: PortalPerson;
+  atMitigator: MitigatorPerson;
+  /** Opens more consoles as other people. */
+  portalCa: string;
+  mitigatorCa: string;
+  enrolAgents(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export async function startInstallation(
+  directory: string,
+  ports: Ports,
+  say: (line: string) => void,
+): Promise<Installation> {
+  await mkdir(directory, { recursive: true });
+  const running: { stop(): Promise<void> }[] = [];
+  const stopAll = async () => {
+    for (const part of running.reverse()) await part.stop();
+    running.length = 0;
+  };
+  try {
+    say("Starting PostgreSQL and the event store.");
+    const stores = await startStores(directory, say);
+    running.push(stores);
+    say("Starting the portal.");
+    const portal = await superviseChild(await portalSpec(directory, ports, stores), say);
+    running.push(portal);
+    say("Starting the mitigator.");
+    const mitigator = await superviseChild(await mitigatorSpec(directory, ports, stores), say);
+    running.push(mitigator);
+    const portalConsole = String(portal.ready().console);
+    const mitigatorConsole = String(mitigator.ready().console);
+    const portalCa = join(directory, "portal", "ca.pem");
+    const mitigatorCa = join(directory, "mitigator", "ca.pem");
+    const agents: SupervisedChild[] = [];
+    const sandboxes = [join(directory, "sandbox", "agent-a"), join(directory, "sandbox", "agent-b")] as const;
+    for (const sandbox of sandboxes) await mkdir(sandbox, { recursive: true });
+    const person = await atMitigator(mitigatorConsole, mitigatorCa);
+    return {
+      directory,
+      sandboxes,
+      stores,
+      portal,
+      mitigator,
+      agents,
+      portalConsole,
+      mitigatorConsole,
+      atPortal: await atPortal(portalConsole, portalCa),
+      atMitigator: person,
+      portalCa,
+      mitigatorCa,
+      enrolAgents: async () => {
+        for (const [index, sandbox] of sandboxes.entries()) {
+          const agent = await superviseChild(await agentSpec({ directory, index, sandbox, person }), say);
+          agents.push(agent);
+          running.push(agent);
+        }
+      },
+      stop: stopAll,
+    };
+  } catch (error) {
+    await stopAll();
+    throw error;
+  }
+}
+
+async function portalSpec(directory: string, ports: Ports, stores: DemoStores) {
+  return spec(directory, "portal", "portal", {
+    dataDir: join(directory, "portal"),
+    edition: "hosted",
+    name: "Threat Management Services Portal",
+    zone: zoneHere(),
+    listen: {
+      console: { host: HOST, port: ports.console },
+      statusServer: { host: HOST, port: ports.statusServer },
+      logServerSsl: { host: HOST, port: ports.logServerSsl },
+      logServerSsh: { host: HOST, port: ports.logServerSsh },
+    },
+    publicHost: HOST,
+    database: { url: stores.databaseUrl("portal") },
+    eventStore: stores.eventStore(),
+    roles: ["console", "status-server", "log-server", "worker"],
+    demo: true,
+  });
+}
+
+async function mitigatorSpec(directory: string, ports: Ports, stores: DemoStores) {
+  return spec(directory, "mitigator", "mitigator", {
+    dataDir: join(directory, "mitigator"),
+    name: "north-office",
+    zone: zoneHere(),
+    listen: { console: { host: HOST, port: ports.mitigatorConsole }, agents: { host: HOST, port: ports.agents } },
+    publicHost: HOST,
+    database: { url: stores.databaseUrl("mitigator") },
+    demo: true,
+  });
+}
+
+async function agentSpec(input: { directory: string; index: number; sandbox: string; person: MitigatorPerson }) {
+  const { directory, index, sandbox, person } = input;
+  const name = `agent-${"ab"[index]}`;
+  const { token } = await person.makeEnrolmentToken({ body: { uses: 1, validHours: 1 } });
+  return spec(directory, name, "agent", {
+    dataDir: join(directory, name),
+    token,
+    host: AGENT_HOSTS[index],
+    sandbox: { root: sandbox },
+    watch: [sandbox],
+    crontabs: [join(sandbox, "var/spool/cron/crontabs/ana")],
+    pollMs: POLL_MS,
+  });
+}
+
+async function spec(directory: string, name: string, app: "portal" | "mitigator" | "agent", config: object) {
+  const configFile = join(directory, `${name}.json`);
+  await writeFile(configFile, `${JSON.stringify(config, null, 2)}\n`, { mode: 0o600 });
+  await chmod(configFile, 0o600);
+  return { name, app, configFile, logFile: join(directory, "logs", `${name}.log`) };
+}
+
+function zoneHere(): string {
+  return Intl.DateTimeFormat().resolvedOptions().timeZone;
+}
+
+/** The people of the demo, with random passwords that stand in a 0600 file of the data directory. */
+export async function setUpPeople(installation: Installation): Promise<void> {
+  const { directory, portal, mitigator, atPortal: portalPerson, atMitigator: mitigatorPerson } = installation;
+  const finch = await rememberedPassword(directory, "mitigator", "admin.finch");
+  const owl = await rememberedPassword(directory, "portal", "admin.owl");
+  await logOn(portalPerson, portal.ready().setUpLink, "admin.owl", owl);
+  await logOn(mitigatorPerson, mitigator.ready().setUpLink, "admin.finch", finch);
+}
+
+async function logOn(
+  person: Pick<PortalPerson, "setUp" | "logOn">,
+  setUpLink: unknown,
+  userName: string,
+  password: string,
+): Promise<void> {
+  const token = typeof setUpLink === "string" ? new URLSearchParams(setUpLink.split("?")[1]).get("token") : null;
+  if (token === null) await person.logOn({ body: { userName, password } });
+  else await person.setUp({ body: { token, userName, password } });
+}

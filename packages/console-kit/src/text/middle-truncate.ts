@@ -1,0 +1,38 @@
+// Middle truncation by kind (design, section 6). Copy always copies the whole text.
+
+export type TruncateKind = "hash" | "fingerprint" | "path" | "command";
+
+const ELLIPSIS = "…";
+
+export function middleTruncate(text: string, kind: TruncateKind): string {
+  switch (kind) {
+    case "hash":
+      return ends(text, 8, 8);
+    case "fingerprint":
+      return fingerprint(text);
+    case "path":
+      return path(text);
+    case "command":
+      return ends(text, 24, 12);
+  }
+}
+
+function ends(text: string, head: number, tail: number): string {
+  const points = Array.from(text);
+  if (points.length <= head + tail + 1) return text;
+  return points.slice(0, head).join("") + ELLIPSIS + points.slice(-tail).join("");
+}
+
+function fingerprint(text: string): string {
+  const colon = text.indexOf(":");
+  const prefix = colon > 0 && colon < 8 ? text.slice(0, colon + 1) : "";
+  return prefix + ends(text.slice(prefix.length), 6, 6);
+}
+
+/** Root part … last two parts. */
+function path(text: string): string {
+  const parts = text.split("/");
+  if (parts.length <= 5 || text.length <= 32) return text;
+  const root = parts.slice(0, text.startsWith("/") ? 3 : 2).join("/");
+  return `${root}/${ELLIPSIS}/${parts.slice(-2).join("/")}`;
+}

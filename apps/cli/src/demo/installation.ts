@@ -69,7 +69,7 @@ export async function startInstallation(
   };
   try {
     say("Starting PostgreSQL and the event store.");
-    const stores = await startStores(directory, say);
+    const stores = await startStores(directory);
     running.push(stores);
     say("Starting the portal.");
     const portal = await superviseChild(await portalSpec(directory, ports, stores), say);

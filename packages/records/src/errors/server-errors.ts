@@ -74,6 +74,12 @@ export const SERVER_ERRORS = {
     text: "The password is too short.",
     cure: "Use at least 12 characters.",
   },
+  "secret.unreadable": {
+    status: 500,
+    level: "error",
+    text: "A sealed value cannot be opened with the keys of this server.",
+    cure: "Restore the secret key file that the database was sealed with.",
+  },
   "confirmation.name_differs": {
     status: 422,
     level: "info",

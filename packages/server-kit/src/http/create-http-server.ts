@@ -1,0 +1,82 @@
+import { randomUUID } from "node:crypto";
+import type { Socket } from "node:net";
+import { AppError, type Clock, systemClock } from "@tms/records";
+import { type FastifyBaseLogger, type FastifyInstance, type FastifyServerOptions, fastify } from "fastify";
+import { serializerCompiler, validatorCompiler } from "fastify-type-provider-zod";
+import type { Logger } from "../start/create-logger.ts";
+import { answerProblem, problemOf, rawProblem, sendProblem } from "./problem.ts";
+import { guardRoutes } from "./route-guard.ts";
+import { setSecurityHeaders } from "./security-headers.ts";
+import { SESSION_SOURCE } from "./session-source.ts";
+
+export interface HttpServerOptions {
+  name: string;
+  log: Logger;
+  /** PEM, P-256. `askClientCertificate` asks and lets everybody in: refusals are answers, given per route. */
+  tls?: { keyPem: string; certPem: string; askClientCertificate?: boolean } | undefined;
+  clock?: Clock | undefined;
+}
+
+/** A forensic slice of 64 MiB over a slow line takes its time; nobody may hold a request open longer than this. */
+const REQUEST_TIMEOUT_MS = 15 * 60_000;
+/** Headers come at once or from somebody who only wants to hold a socket. */
+const HEADERS_TIMEOUT_MS = 30_000;
+const MAX_HEADER_BYTES = 16_384;
+/** Ids and file names; Fastify's default of 100 cuts off long pattern names. */
+const MAX_PARAMETER_LENGTH = 512;
+
+/** Makes a server on which nothing answers without a declared identity and limit, and no failure tells our insides. */
+export function createHttpServer(options: HttpServerOptions): FastifyInstance {
+  const app = fastify(serverOptions(options));
+  app.setValidatorCompiler(validatorCompiler);
+  app.setSerializerCompiler(serializerCompiler);
+  app.decorate(SESSION_SOURCE, { current: null });
+  app.decorateRequest("session", null);
+  app.setErrorHandler(answerProblem);
+  app.setNotFoundHandler((request, reply) =>
+    sendProblem(reply, problemOf(new AppError("request.not_found"), request.id)),
+  );
+  guardRoutes(app, { clock: options.clock ?? systemClock });
+  app.addHook("onRequest", async (_request, reply) => {
+    reply.header("x-request-id", reply.request.id);
+  });
+  app.addHook("onSend", async (request, reply) => setSecurityHeaders(request, reply));
+  app.server.headersTimeout = HEADERS_TIMEOUT_MS;
+  return app;
+}
+
+function serverOptions(options: HttpServerOptions): FastifyServerOptions {
+  const shared: FastifyServerOptions = {
+    loggerInstance: options.log.child({ server: options.name }) as FastifyBaseLogger,
+    disableRequestLogging: true,
+    genReqId: () => randomUUID(),
+    // A caller's own id would let it write into our log under another request's name.
+    requestIdHeader: false,
+    forceCloseConnections: true,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    routerOptions: { maxParamLength: MAX_PARAMETER_LENGTH },
+    trustProxy: false,
+    frameworkErrors: (error, request, reply) => {
+      void answerProblem(error, request, reply);
+    },
+    clientErrorHandler: refuseUnreadable,
+  };
+  if (options.tls === undefined) return shared;
+  const https = {
+    key: options.tls.keyPem,
+    cert: options.tls.certPem,
+    minVersion: "TLSv1.2",
+    maxHeaderSize: MAX_HEADER_BYTES,
+    requestCert: options.tls.askClientCertificate === true,
+    rejectUnauthorized: false,
+  };
+  return Object.assign(shared, { https });
+}
+
+function refuseUnreadable(error: Error & { code?: string }, socket: Socket): void {
+  if (error.code === "ECONNRESET" || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  socket.end(rawProblem("request.malformed", randomUUID()));
+}

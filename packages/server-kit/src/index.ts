@@ -1,0 +1,16 @@
+export type { ChainVerdict } from "./audit/audit-chain.ts";
+export { type Audit, type AuditEntry, type AuditEvent, createAudit } from "./audit/create-audit.ts";
+export { inCustomer, inProvider } from "./database/in-scope.ts";
+export { type Databases, type OpenDatabasesOptions, OWN_MIGRATIONS, openDatabases } from "./database/open-databases.ts";
+export { createHttpServer, type HttpServerOptions } from "./http/create-http-server.ts";
+export { implement, type RouteInput } from "./http/implement.ts";
+export { answerProblem, appErrorOf, problemOf } from "./http/problem.ts";
+export { addressKey, createRateLimiter, type RateLimiter } from "./http/rate-limit.ts";
+export type { RouteDeclaration } from "./http/route-guard.ts";
+export { CONSOLE_POLICY } from "./http/security-headers.ts";
+export { serveConsole } from "./http/serve-console.ts";
+export type { Session, SessionSource } from "./http/session-source.ts";
+export { type Closing, createClosing } from "./start/closing.ts";
+export { createLogger, type Logger, type LoggerOptions } from "./start/create-logger.ts";
+export { type ConfigSource, loadConfig } from "./start/load-config.ts";
+export { runMain, type Started, startSentence } from "./start/run-main.ts";

@@ -6,6 +6,8 @@ import { rememberedPassword } from "./log-ons.ts";
 export interface DemoStores {
   databaseUrl(name: "portal" | "mitigator"): string;
   eventStore(): { url: string; user: string; password: string };
+  /** The processes of now; others after a crash. */
+  pids(): { postgres: number; eventStore: number };
   stop(): Promise<void>;
 }
 
@@ -18,6 +20,7 @@ export async function startStores(directory: string): Promise<DemoStores> {
     return {
       databaseUrl: (name) => postgres.url(name),
       eventStore: () => ({ url: events.url, user, password }),
+      pids: () => ({ postgres: postgres.pid, eventStore: events.pid }),
       stop: async () => {
         await events.stop();
         await postgres.stop();

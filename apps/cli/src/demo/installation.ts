@@ -1,15 +1,31 @@
-import { chmod, mkdir, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type DemoStores, startStores } from "./demo-stores.ts";
 import { rememberedPassword } from "./log-ons.ts";
 import { atMitigator, atPortal, type MitigatorPerson, type PortalPerson } from "./person.ts";
-import { type SupervisedChild, superviseChild } from "./supervisor.ts";
+import { type ReadyMessage, type SupervisedChild, superviseChild } from "./supervisor.ts";
 
 // One whole installation in one directory: stores, portal, mitigator, later its two agents.
 
 export const AGENT_HOSTS = ["ws-0142", "ws-0167"] as const;
 const HOST = "127.0.0.1";
 const POLL_MS = 200;
+
+interface Address {
+  host: string;
+  port: number;
+}
+
+interface PortalReady {
+  console: string;
+  statusServer: Address;
+  logServer: { ssl: Address; ssh: Address };
+}
+
+interface MitigatorReady {
+  console: string;
+  agents: Address;
+}
 
 export interface Ports {
   console: number;
@@ -74,9 +90,11 @@ export async function startInstallation(
     say("Starting the portal.");
     const portal = await superviseChild(await portalSpec(directory, ports, stores), say);
     running.push(portal);
+    await keepPorts(directory, "portal", portalListen(portal.ready()));
     say("Starting the mitigator.");
     const mitigator = await superviseChild(await mitigatorSpec(directory, ports, stores), say);
     running.push(mitigator);
+    await keepPorts(directory, "mitigator", mitigatorListen(mitigator.ready()));
     const portalConsole = String(portal.ready().console);
     const mitigatorConsole = String(mitigator.ready().console);
     const portalCa = join(directory, "portal", "ca.pem");
@@ -143,6 +161,28 @@ async function mitigatorSpec(directory: string, ports: Ports, stores: DemoStores
     database: { url: stores.databaseUrl("mitigator") },
     demo: true,
   });
+}
+
+/** A process that fell must come back on the ports it had, also where the system had chosen them. */
+async function keepPorts(directory: string, name: string, listen: object): Promise<void> {
+  const file = join(directory, `${name}.json`);
+  const config = JSON.parse(await readFile(file, "utf8")) as object;
+  await writeFile(file, `${JSON.stringify({ ...config, listen }, null, 2)}\n`, { mode: 0o600 });
+}
+
+function portalListen(ready: ReadyMessage): object {
+  const { console, statusServer, logServer } = ready as unknown as PortalReady;
+  return { console: addressOf(console), statusServer, logServerSsl: logServer.ssl, logServerSsh: logServer.ssh };
+}
+
+function mitigatorListen(ready: ReadyMessage): object {
+  const { console, agents } = ready as unknown as MitigatorReady;
+  return { console: addressOf(console), agents };
+}
+
+function addressOf(url: string): Address {
+  const { hostname, port } = new URL(url);
+  return { host: hostname, port: Number(port) };
 }
 
 async function agentSpec(input: { directory: string; index: number; sandbox: string; person: MitigatorPerson }) {

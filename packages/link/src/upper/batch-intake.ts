@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { createWriteStream } from "node:fs";
 import { mkdir, open, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import type { BatchAnswer } from "@tms/contracts/link";
+import type { BatchAnswer, BatchHeader } from "@tms/contracts/link";
 import { type Clock, ERRORS, type Sha256, type Stream } from "@tms/records";
 import { syncDirectory } from "../authority/private-file.ts";
 import { BATCH_LIMITS, type BatchLimits } from "../batch/batch-limits.ts";
@@ -22,10 +22,14 @@ export interface StatedBatch {
   stream: Stream;
   /** The digest the sender stated: header, file name or frame prefix. */
   statedDigest: Sha256 | null;
+  /** What an SFTP name says of the header; a header that disagrees is rejected. */
+  statedPlace?: { epoch: string; first: number };
   protocol: "ssl" | "ssh";
 }
 
 export interface BatchIntake {
+  /** Where unfinished files lie; the SFTP face puts its own there too. */
+  readonly incoming: string;
   /** Reads the body to its end or to the limit, stores it and decides. Throws only if a disk or the store fails. */
   receive(peer: Peer, stated: StatedBatch, body: AsyncIterable<Uint8Array>): Promise<BatchAnswer>;
 }
@@ -38,9 +42,10 @@ export function createBatchIntake(deps: {
   clock: Clock;
 }): BatchIntake {
   const limits = deps.limits ?? BATCH_LIMITS;
+  const incoming = join(deps.directory, "incoming");
   return {
+    incoming,
     async receive(peer, stated, body) {
-      const incoming = join(deps.directory, "incoming");
       await mkdir(incoming, { recursive: true });
       const temporary = join(incoming, randomBytes(16).toString("hex"));
       try {
@@ -89,8 +94,7 @@ async function judge(case_: Judgement): Promise<BatchAnswer> {
   const { tx, scanned, stated } = case_;
   const position = tx.position();
   const header = scanned.header;
-  const problem =
-    scanned.problem ?? (header !== null && header.stream !== stated.stream ? ("batch.rejected" as const) : null);
+  const problem = scanned.problem ?? (header !== null && disagrees(header, stated) ? "batch.rejected" : null);
   const decision = decideBatch({
     stated: stated.statedDigest,
     digest: scanned.digest,
@@ -112,6 +116,12 @@ async function judge(case_: Judgement): Promise<BatchAnswer> {
     decision.position,
   );
   return answerOf(decision, decision.position, stated.stream);
+}
+
+function disagrees(header: BatchHeader, stated: StatedBatch): boolean {
+  const { statedPlace: place } = stated;
+  if (header.stream !== stated.stream) return true;
+  return place !== undefined && (header.epoch !== place.epoch || header.first !== place.first);
 }
 
 function blobKeyOf(

@@ -1,7 +1,20 @@
 export { answerOf, type BatchIntake, createBatchIntake, type StatedBatch } from "./batch-intake.ts";
 export type { IntakeStore, IntakeTransaction, ReceivedBatch } from "./intake-store.ts";
+export {
+  type HeartbeatJudgement,
+  heartbeatDigest,
+  judgeHeartbeat,
+  type KnownHeartbeat,
+} from "./judge-heartbeat.ts";
 export { type LogServerDeps, registerLogServer } from "./log-server-routes.ts";
 export { admit, type CredentialCheck, type IdentitySource, type Peer, type PeerLookup } from "./peer.ts";
 export { type BatchRecord, readBatchRecords } from "./read-batch-records.ts";
+export {
+  createSshLogServer,
+  SSH_LIMITS,
+  type SshLimits,
+  type SshLogServer,
+  type SshLogServerDeps,
+} from "./ssh-log-server.ts";
 export type { CasePort, HeartbeatPort, PackagePort, PatternPort, StatusServerDeps } from "./status-server.ts";
 export { registerStatusServer } from "./status-server-routes.ts";

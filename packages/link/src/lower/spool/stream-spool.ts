@@ -137,15 +137,11 @@ export class StreamSpool {
     });
   }
 
-  realign(position: Position | null): Promise<Realigned> {
+  realign(answered: Position | null): Promise<Realigned> {
     return this.#locked(async () => {
       const { epoch, ackedTo, ackedHead, sealedTo } = this.#state;
-      if (position === null || position.epoch !== epoch) {
-        // It never heard of this epoch: everything kept is sent again from its begin.
-        if (ackedTo === 0) return "unchanged";
-        await this.#beginEpoch();
-        return "new-epoch";
-      }
+      // Where it never heard of this epoch, it stands at its begin: everything kept is sent again from there.
+      const position = answered?.epoch === epoch ? answered : { next: 0, head: null };
       if (position.next === ackedTo && position.head === ackedHead) return "unchanged";
       if (position.next <= sealedTo && this.#continues(position)) {
         await this.#save({ ackedTo: position.next, ackedHead: position.head });
@@ -275,7 +271,7 @@ export class StreamSpool {
   }
 
   /** Whether sending can go on from a position: it lies on a border that our chain knows, or before all we keep. */
-  #continues(position: Position): boolean {
+  #continues(position: Pick<Position, "next" | "head">): boolean {
     if (position.next === this.#state.sealedTo) return position.head === this.#state.head;
     const next = this.#files.find((file) => file.header.first === position.next);
     if (next !== undefined) return next.header.previous === position.head;

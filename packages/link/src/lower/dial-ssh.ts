@@ -1,0 +1,98 @@
+import { problemSchema } from "@tms/contracts";
+import { AppError, errorFromCode } from "@tms/records";
+import ssh2, { type ConnectConfig } from "ssh2";
+import { fingerprintOf } from "../authority/ssh-host-key.ts";
+import { type Address, openTunnel } from "./open-tunnel.ts";
+
+// The SSH client of a lower party. AES-GCM only: OpenSSL does it natively, whatever ssh2's own binding does.
+
+export const SSH_CIPHERS = ["aes128-gcm@openssh.com", "aes256-gcm@openssh.com"] as const;
+const READY_TIMEOUT_MS = 20_000;
+const KEEPALIVE_MS = 15_000;
+const KEEPALIVE_MISSES = 3;
+
+export interface SshLogOn {
+  username: string;
+  privateKey?: string;
+  password?: string;
+  /** Accepted host key fingerprints; empty = any, reported by `onHostKey`. */
+  hostKeys: readonly string[];
+  onHostKey?(fingerprint: string): void;
+}
+
+/**
+ * Opens an authenticated SSH connection over `openTunnel`.
+ *
+ * @throws {AppError} `link.pin_mismatch` for a foreign host key, `link.credentials_wrong` or `link.identity_unknown`
+ *   for a refused log-on, else what dialling throws.
+ */
+export async function dialSsh(
+  to: Address,
+  logOn: SshLogOn,
+  options: { signal?: AbortSignal | undefined } = {},
+): Promise<ssh2.Client> {
+  const sock = await openTunnel(to, options);
+  const client = new ssh2.Client();
+  let foreignKey: string | null = null;
+  const config: ConnectConfig = {
+    sock,
+    username: logOn.username,
+    ...(logOn.privateKey === undefined ? {} : { privateKey: logOn.privateKey }),
+    ...(logOn.password === undefined ? {} : { password: logOn.password }),
+    hostVerifier: (key: Buffer) => {
+      const fingerprint = fingerprintOf(key);
+      logOn.onHostKey?.(fingerprint);
+      const known = logOn.hostKeys.length === 0 || logOn.hostKeys.includes(fingerprint);
+      if (!known) foreignKey = fingerprint;
+      return known;
+    },
+    algorithms: { cipher: [...SSH_CIPHERS], serverHostKey: ["ssh-ed25519"] },
+    readyTimeout: READY_TIMEOUT_MS,
+    keepaliveInterval: KEEPALIVE_MS,
+    keepaliveCountMax: KEEPALIVE_MISSES,
+  };
+  return new Promise((resolve, reject) => {
+    const abort = () => client.destroy();
+    options.signal?.addEventListener("abort", abort, { once: true });
+    const fail = (error: AppError) => {
+      options.signal?.removeEventListener("abort", abort);
+      client.destroy();
+      sock.destroy();
+      reject(error);
+    };
+    client.once("ready", () => {
+      options.signal?.removeEventListener("abort", abort);
+      client.removeAllListeners("error");
+      // Errors of an open connection reach its users as closed channels.
+      client.on("error", () => undefined);
+      resolve(client);
+    });
+    client.once("error", (error: Error & { level?: string }) => {
+      if (foreignKey !== null) fail(new AppError("link.pin_mismatch", { ...to, found: foreignKey }, { cause: error }));
+      else fail(logOnError(error, { to, byPassword: logOn.password !== undefined }));
+    });
+    client.once("close", () => fail(new AppError("link.unreachable", { ...to, reason: "closed" })));
+    client.connect(config);
+  });
+}
+
+/** The refusal in an answer line, if it is one; a batch answer is not. */
+export function errorOfAnswerLine(line: string): AppError | null {
+  let value: unknown;
+  try {
+    value = JSON.parse(line);
+  } catch {
+    // Whoever wanted an answer reports what came instead.
+    return null;
+  }
+  const problem = problemSchema.safeParse(value);
+  return problem.success ? errorFromCode(problem.data.code, { status: problem.data.status }) : null;
+}
+
+function logOnError(error: Error & { level?: string }, asked: { to: Address; byPassword: boolean }): AppError {
+  if (error.level === "client-authentication") {
+    return new AppError(asked.byPassword ? "link.credentials_wrong" : "link.identity_unknown", { ...asked.to });
+  }
+  const timedOut = error.level === "client-timeout";
+  return new AppError(timedOut ? "link.timeout" : "link.unreachable", { ...asked.to }, { cause: error });
+}

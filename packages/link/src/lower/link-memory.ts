@@ -1,0 +1,94 @@
+import { randomUUID } from "node:crypto";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { DirectiveOutcome } from "@tms/contracts/link";
+import { writeDurably } from "../authority/private-file.ts";
+
+// What a lower party must remember of its heartbeats across a crash.
+// I1  A counter is stored before it is sent, so that no two requests of one start ever carry the same.
+// I2  A start names the last acknowledged start and every one since: that tells a restart from a clone or a restore.
+// I3  An outcome stays until the upper party has committed it; a directive that was done is not done again.
+
+interface Stored {
+  ackedStart: string | null;
+  /** Starts since the acknowledged one, this process's last. */
+  starts: string[];
+  counter: number;
+  outcomes: DirectiveOutcome[];
+  done: DirectiveOutcome[];
+}
+
+const MAX_STARTS = 63;
+const MAX_DONE = 2000;
+const MAX_OUTCOMES = 256;
+
+export class LinkMemory {
+  readonly start: string;
+  readonly #path: string;
+  #stored: Stored;
+  #queue: Promise<void> = Promise.resolve();
+
+  private constructor(path: string, stored: Stored, start: string) {
+    this.#path = path;
+    this.#stored = stored;
+    this.start = start;
+  }
+
+  /** Begins a new start of this process; it is stored with the first counter, before anything is sent. */
+  static open(directory: string): LinkMemory {
+    const path = join(directory, "link-memory.json");
+    const text = existsSync(path) ? readFileSync(path, "utf8") : null;
+    const known: Stored =
+      text === null ? { ackedStart: null, starts: [], counter: 0, outcomes: [], done: [] } : JSON.parse(text);
+    const start = randomUUID();
+    const starts = [...known.starts, start].slice(-MAX_STARTS);
+    return new LinkMemory(path, { ...known, starts, counter: 0 }, start);
+  }
+
+  /** The last acknowledged start and all between it and this one. */
+  earlierStarts(): string[] {
+    const between = this.#stored.starts.filter((one) => one !== this.start);
+    return this.#stored.ackedStart === null || this.#stored.ackedStart === this.start
+      ? between
+      : [this.#stored.ackedStart, ...between];
+  }
+
+  async nextCounter(): Promise<number> {
+    this.#stored.counter += 1;
+    const { counter } = this.#stored;
+    await this.#save();
+    return counter;
+  }
+
+  pendingOutcomes(): DirectiveOutcome[] {
+    return this.#stored.outcomes.slice(0, MAX_OUTCOMES);
+  }
+
+  doneOutcome(id: string): DirectiveOutcome | undefined {
+    return this.#stored.done.find((one) => one.id === id);
+  }
+
+  async addOutcome(outcome: DirectiveOutcome): Promise<void> {
+    const others = this.#stored.outcomes.filter((one) => one.id !== outcome.id);
+    this.#stored.outcomes = [...others, outcome];
+    this.#stored.done = [...this.#stored.done.filter((one) => one.id !== outcome.id), outcome].slice(-MAX_DONE);
+    await this.#save();
+  }
+
+  /** The upper party answered: it has committed the outcomes that were sent and knows this start. */
+  async acknowledged(sent: readonly DirectiveOutcome[]): Promise<void> {
+    const known = this.#stored.ackedStart === this.start;
+    if (known && sent.length === 0) return;
+    this.#stored.outcomes = this.#stored.outcomes.filter((one) => !sent.includes(one));
+    this.#stored.ackedStart = this.start;
+    this.#stored.starts = [this.start];
+    await this.#save();
+  }
+
+  #save(): Promise<void> {
+    const saved = this.#queue.then(() => writeDurably(this.#path, JSON.stringify(this.#stored)));
+    // A failed write is its caller's error; the next write is not hindered by it.
+    this.#queue = saved.catch(() => undefined);
+    return saved;
+  }
+}

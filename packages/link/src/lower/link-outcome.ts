@@ -1,0 +1,32 @@
+import { AppError, type ErrorCode } from "@tms/records";
+
+/** What follows from a failure: try again, or stop and show the cure. */
+export type LinkFailure = "retryable" | "fatal";
+
+const FATAL: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  "link.identity_required",
+  "link.identity_unknown",
+  "link.identity_revoked",
+  "link.identity_expired",
+  "link.credentials_wrong",
+  "link.version_unknown",
+  "link.signature_invalid",
+]);
+
+/** Judges a failure by its code; only what no repetition can heal is fatal. */
+export function judgeFailure(error: unknown): LinkFailure {
+  return error instanceof AppError && FATAL.has(error.code) ? "fatal" : "retryable";
+}
+
+export function asLinkError(error: unknown): AppError {
+  return error instanceof AppError ? error : new AppError("link.unreachable", {}, { cause: error });
+}
+
+const FIRST_DELAY_MS = 500;
+/** The return of many after an outage is spread over this. */
+const MAX_DELAY_MS = 60_000;
+
+/** Exponential back-off with full jitter: anything from nothing to the ceiling, so that nobody returns in step. */
+export function backoffMs(failures: number, random: () => number): number {
+  return Math.floor(random() * Math.min(MAX_DELAY_MS, FIRST_DELAY_MS * 2 ** Math.min(failures, 16)));
+}

@@ -1,0 +1,225 @@
+import type { Directive, DirectiveOutcome, HeartbeatAnswer } from "@tms/contracts/link";
+import { AppError, type Clock, type DirectiveId, ERRORS } from "@tms/records";
+import type { Agent } from "undici";
+import type { LogServerAddress } from "./batch-transport.ts";
+import { createBatchTransport } from "./create-batch-transport.ts";
+import { HeartbeatLoop, type LowerDescription } from "./heartbeat-loop.ts";
+import { LinkMemory } from "./link-memory.ts";
+import { createLinkRequest, type LinkRequest } from "./link-request.ts";
+import { LogSender } from "./log-sender.ts";
+import type { LowerKeys } from "./lower-keys.ts";
+import type { Address } from "./open-tunnel.ts";
+import { hostInUrl, type StoredIdentity } from "./register-lower.ts";
+import type { Spool } from "./spool/spool.ts";
+import { createTlsAgent } from "./tls-client.ts";
+
+/** How the link is, for a screen. */
+export interface LinkState {
+  phase: "stopped" | "starting" | "connected" | "not-answering" | "refused";
+  lastHeartbeatAt: Date | null;
+  lastLogsAt: Date | null;
+  lastError: { at: Date; code: string; text: string; cure: string } | null;
+  /** Upper party's clock minus ours, in milliseconds; null before the first answer. */
+  clockOffsetMs: number | null;
+}
+
+export interface LinkLog {
+  info(fields: object, text: string): void;
+  warn(fields: object, text: string): void;
+}
+
+export interface LowerLinkDeps {
+  keys: LowerKeys;
+  identity: StoredIdentity;
+  statusServer: Address;
+  /** null = nothing is sent up. */
+  logServer: LogServerAddress | null;
+  spool: Spool;
+  describe(): LowerDescription;
+  /** Does one directive; called again with the same id after a crash, so it must be idempotent. */
+  onDirective(directive: Directive): Promise<DirectiveOutcome>;
+  onState?(state: LinkState): void;
+  clock: Clock;
+  log: LinkLog;
+  random?: () => number;
+  /** Upper bound of one long poll. */
+  maxWaitSeconds?: number;
+}
+
+export interface LowerLink {
+  start(): void;
+  stop(): Promise<void>;
+  /** Sends what is spooled and a heartbeat, now. */
+  sendNow(): void;
+  state(): LinkState;
+  request: LinkRequest;
+}
+
+const MAX_WAIT_SECONDS = 50;
+
+/** The lower end of a hop: heartbeats up, directives down, logs up, and typed requests. */
+export function createLowerLink(deps: LowerLinkDeps): LowerLink {
+  const memory = LinkMemory.open(deps.keys.directory);
+  const baseUrl = `https://${hostInUrl(deps.statusServer.host)}:${deps.statusServer.port}`;
+  const trust = {
+    caPem: deps.identity.caPem,
+    certificatePem: deps.identity.certificatePem,
+    privateKeyPem: deps.keys.tlsPrivatePem,
+  };
+  // Heartbeats have a connection of their own: an upload must not make us look silent.
+  const agents = { heartbeat: createTlsAgent(trust, { connections: 1 }), requests: createTlsAgent(trust) };
+  return new Link(deps, { memory, baseUrl, agents });
+}
+
+class Link implements LowerLink {
+  readonly request: LinkRequest;
+  readonly #deps: LowerLinkDeps;
+  readonly #memory: LinkMemory;
+  readonly #agents: { heartbeat: Agent; requests: Agent };
+  readonly #heartbeats: HeartbeatLoop;
+  readonly #sender: LogSender | null;
+  readonly #running = new Map<DirectiveId, Promise<void>>();
+  #state: LinkState;
+  #movedAtSending = Number.NaN;
+  #endAppend: () => void = () => undefined;
+
+  constructor(
+    deps: LowerLinkDeps,
+    parts: { memory: LinkMemory; baseUrl: string; agents: { heartbeat: Agent; requests: Agent } },
+  ) {
+    this.#deps = deps;
+    this.#memory = parts.memory;
+    this.#agents = parts.agents;
+    this.#state = { phase: "stopped", lastHeartbeatAt: null, lastLogsAt: null, lastError: null, clockOffsetMs: null };
+    this.request = createLinkRequest(parts.agents.requests, parts.baseUrl);
+    const random = deps.random ?? Math.random;
+    this.#heartbeats = new HeartbeatLoop({
+      agent: parts.agents.heartbeat,
+      baseUrl: parts.baseUrl,
+      product: deps.identity.product,
+      signingPrivatePem: deps.keys.signingPrivatePem,
+      memory: parts.memory,
+      describe: () => deps.describe(),
+      reports: () => deps.spool.report(),
+      onSending: () => {
+        this.#movedAtSending = this.#sender?.moved ?? Number.NaN;
+      },
+      onAnswer: (answer) => this.#onAnswer(answer),
+      onFailure: (error, judged) => this.#onFailure(error, judged === "fatal" ? "refused" : "not-answering"),
+      clock: deps.clock,
+      random,
+      maxWaitSeconds: deps.maxWaitSeconds ?? MAX_WAIT_SECONDS,
+    });
+    this.#sender = deps.logServer === null ? null : this.#makeSender(deps.logServer, random);
+  }
+
+  start(): void {
+    this.#set({ phase: "starting" });
+    this.#endAppend = this.#deps.spool.onAppend((stream) => this.#sender?.wake(stream));
+    this.#heartbeats.start();
+    this.#sender?.start();
+  }
+
+  async stop(): Promise<void> {
+    this.#endAppend();
+    await Promise.all([this.#heartbeats.stop(), this.#sender?.stop()]);
+    await Promise.all([this.#agents.heartbeat.destroy(), this.#agents.requests.destroy()]);
+    this.#set({ phase: "stopped" });
+  }
+
+  sendNow(): void {
+    this.#sender?.wake();
+    this.#heartbeats.kick();
+  }
+
+  state(): LinkState {
+    return this.#state;
+  }
+
+  #makeSender(to: LogServerAddress, random: () => number): LogSender {
+    const { keys, identity, spool, log } = this.#deps;
+    return new LogSender({
+      spool,
+      transport: createBatchTransport(to, { keys, identity }),
+      // Before the first heartbeat nobody knows our epochs.
+      maySend: () => this.#state.lastHeartbeatAt !== null && this.#deps.describe().sending === "on",
+      announce: () => this.#heartbeats.announced(),
+      onSent: () => this.#set({ lastLogsAt: this.#deps.clock.now() }),
+      onDrained: () => this.#heartbeats.kick(),
+      onFailure: (error) => {
+        log.warn({ code: error.code, details: error.details }, "sending logs failed");
+        this.#noteError(error);
+      },
+      random,
+    });
+  }
+
+  async #onAnswer(answer: HeartbeatAnswer): Promise<void> {
+    const now = this.#deps.clock.now();
+    const back = this.#state.phase !== "connected";
+    const clockOffsetMs = new Date(answer.serverTime).getTime() - now.getTime();
+    this.#set({ phase: "connected", lastHeartbeatAt: now, clockOffsetMs });
+    await this.#takePositions(answer);
+    if (back) this.#sender?.wake();
+    for (const directive of answer.directives) await this.#dispatch(directive, answer.serverTime);
+  }
+
+  /** Positions are believed only if no batch moved since the request left: else they may be older than our last answer. */
+  async #takePositions(answer: HeartbeatAnswer): Promise<void> {
+    const sender = this.#sender;
+    if (sender === null || sender.moved !== this.#movedAtSending) return;
+    for (const stream of this.#deps.spool.streams) {
+      await sender.realign(stream, answer.positions.find((one) => one.stream === stream) ?? null);
+    }
+  }
+
+  async #dispatch(directive: Directive, serverTime: string): Promise<void> {
+    if (this.#running.has(directive.id)) return;
+    const done = this.#memory.doneOutcome(directive.id);
+    if (done !== undefined) {
+      // It came again, so its outcome did not arrive: tell it again, do not do it again.
+      await this.#memory.addOutcome(done);
+      return;
+    }
+    // By the upper party's own clock; ours decides nothing.
+    const expired = new Date(directive.expiresAt) <= new Date(serverTime);
+    const work = expired
+      ? Promise.resolve<DirectiveOutcome>({ id: directive.id, ok: false, code: "directive.expired" })
+      : this.#deps.onDirective(directive).catch((error: unknown) => this.#failed(directive, error));
+    const told = work.then(async (outcome) => {
+      await this.#memory.addOutcome({ ...outcome, id: directive.id });
+      this.#running.delete(directive.id);
+      this.#heartbeats.kick();
+    });
+    this.#running.set(
+      directive.id,
+      told.catch((error: unknown) => {
+        // Its outcome could not be stored: it will come again.
+        this.#running.delete(directive.id);
+        this.#deps.log.warn({ err: error, directive: directive.id }, "a directive's outcome was not stored");
+      }),
+    );
+  }
+
+  #failed(directive: Directive, error: unknown): DirectiveOutcome {
+    const code = error instanceof AppError ? error.code : "server.internal";
+    this.#deps.log.warn({ err: error, directive: directive.id, kind: directive.kind, code }, "a directive failed");
+    return { id: directive.id, ok: false, code, detail: ERRORS[code].text };
+  }
+
+  #onFailure(error: AppError, phase: "refused" | "not-answering"): void {
+    this.#deps.log.warn({ code: error.code, details: error.details }, "heartbeat failed");
+    this.#noteError(error);
+    this.#set({ phase });
+  }
+
+  #noteError(error: AppError): void {
+    const { text, cure } = error.row;
+    this.#set({ lastError: { at: this.#deps.clock.now(), code: error.code, text, cure } });
+  }
+
+  #set(change: Partial<LinkState>): void {
+    this.#state = { ...this.#state, ...change };
+    this.#deps.onState?.(this.#state);
+  }
+}

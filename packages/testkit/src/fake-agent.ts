@@ -1,0 +1,163 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Directive, DirectiveOutcome } from "@tms/contracts/link";
+import {
+  createLowerKeys,
+  createLowerLink,
+  type LinkState,
+  type LogServerAddress,
+  type LowerDescription,
+  type LowerKeys,
+  type LowerLink,
+  openSpool,
+  registerLower,
+  type Spool,
+  type SpoolLimits,
+  type StoredIdentity,
+} from "@tms/link/lower";
+import type { ThreatEventRecord } from "@tms/records";
+import { type Clock, type EndpointId, newId, type RecordId, STREAMS, systemClock, type ThreatId } from "@tms/records";
+import type { FakePortal } from "./fake-portal.ts";
+
+export interface FakeAgentOptions {
+  portal: FakePortal;
+  protocol?: "ssl" | "ssh";
+  /** Instead of the portal's own listeners: a chaos proxy's. */
+  logPort?: number;
+  statusPort?: number;
+  clock?: Clock;
+  directory?: string;
+  spoolLimits?: Partial<SpoolLimits>;
+  onDirective?(directive: Directive): Promise<DirectiveOutcome>;
+  maxWaitSeconds?: number;
+}
+
+/** A lower party for tests: real keys, real registration, real spool and link, and no sensors. */
+export class FakeAgent {
+  readonly states: LinkState[] = [];
+  readonly directives: Directive[] = [];
+  keys!: LowerKeys;
+  identity!: StoredIdentity;
+  spool!: Spool;
+  link!: LowerLink;
+  readonly directory: string;
+  readonly #options: FakeAgentOptions;
+  readonly instanceId = crypto.randomUUID();
+
+  private constructor(options: FakeAgentOptions, directory: string) {
+    this.#options = options;
+    this.directory = directory;
+  }
+
+  /** Registers and opens the spool; `start` begins to speak. */
+  static async create(options: FakeAgentOptions): Promise<FakeAgent> {
+    const directory = options.directory ?? (await mkdtemp(join(tmpdir(), "tms-agent-")));
+    const agent = new FakeAgent(options, directory);
+    agent.keys = await createLowerKeys(join(directory, "keys"));
+    const { portal } = options;
+    agent.identity = await registerLower({
+      keys: agent.keys,
+      statusServer: { host: portal.host, port: portal.ports.status },
+      caPins: [portal.authority.spkiPin],
+      patternRoot: portal.patternRoot,
+      request: {
+        credentials: { kind: "password", userName: portal.userName, password: portal.password },
+        kind: "mitigator",
+        version: "1.0.0",
+        host: "fake-agent",
+        instanceId: agent.instanceId,
+        name: "Fake agent",
+      },
+    });
+    await agent.open();
+    return agent;
+  }
+
+  /** Opens spool and link on what lies in the directory: what a new process does. */
+  async open(): Promise<void> {
+    const { portal, clock = systemClock } = this.#options;
+    const { protocol = "ssl" } = this.#options;
+    this.spool = await openSpool({
+      directory: join(this.directory, "spool"),
+      streams: STREAMS,
+      clock,
+      ...(this.#options.spoolLimits === undefined ? {} : { limits: this.#options.spoolLimits }),
+    });
+    const logServer: LogServerAddress = {
+      host: portal.host,
+      port: this.#options.logPort ?? portal.ports[protocol],
+      protocol,
+    };
+    this.link = createLowerLink({
+      keys: this.keys,
+      identity: this.identity,
+      statusServer: { host: portal.host, port: this.#options.statusPort ?? portal.ports.status },
+      logServer,
+      spool: this.spool,
+      describe: () => this.#describe(),
+      onDirective: (directive) => this.#onDirective(directive),
+      onState: (state) => this.states.push(state),
+      clock,
+      log: { info: () => undefined, warn: () => undefined },
+      random: () => 0.05,
+      maxWaitSeconds: this.#options.maxWaitSeconds ?? 20,
+    });
+  }
+
+  start(): void {
+    this.link.start();
+  }
+
+  async stop(): Promise<void> {
+    await this.link.stop();
+    await this.spool.close();
+  }
+
+  async close(): Promise<void> {
+    await this.stop();
+    await rm(this.directory, { recursive: true, force: true });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  #describe(): LowerDescription {
+    return {
+      version: "1.0.0",
+      host: "fake-agent",
+      instanceId: this.instanceId,
+      ready: { ok: true, reasons: [] },
+      sending: "on",
+    };
+  }
+
+  async #onDirective(directive: Directive): Promise<DirectiveOutcome> {
+    this.directives.push(directive);
+    return (await this.#options.onDirective?.(directive)) ?? { id: directive.id, ok: true };
+  }
+}
+
+/** A valid threat event record; `change` shows the field that matters to a test. */
+export function makeThreatEvent(change: Partial<ThreatEventRecord> = {}): ThreatEventRecord {
+  return {
+    id: newId<RecordId>(),
+    endpoint: newId<EndpointId>(),
+    occurredAt: "2026-11-24T09:00:00.123456Z",
+    kind: "detection",
+    body: {
+      threatId: newId<ThreatId>(),
+      threat: {
+        name: "Marker file",
+        ruleId: "RP-regular.marker",
+        severity: "high",
+        severityReason: "the rule says so",
+      },
+      status: "assessing",
+      source: "agent",
+      host: "host-1",
+    },
+    ...change,
+  };
+}

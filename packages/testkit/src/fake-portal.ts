@@ -1,0 +1,392 @@
+import { createHash } from "node:crypto";
+import { copyFile, mkdir, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type {
+  BatchAnswer,
+  CaseView,
+  ConnectionDetails,
+  Directive,
+  DirectiveOutcome,
+  HeartbeatAnswer,
+  HeartbeatRequest,
+  PackageMetadata,
+  RegisterAnswer,
+  RegisterRequest,
+} from "@tms/contracts/link";
+import { type Authority, createAuthority, createSshHostKey, type SshHostKey } from "@tms/link";
+import {
+  type BatchIntake,
+  createBatchIntake,
+  createSshLogServer,
+  heartbeatDigest,
+  type IdentitySource,
+  judgeHeartbeat,
+  type KnownHeartbeat,
+  type Peer,
+  type PeerLookup,
+  readBatchRecords,
+  registerLogServer,
+  registerStatusServer,
+  type SshLimits,
+  type SshLogServer,
+} from "@tms/link/upper";
+import {
+  AppError,
+  type CaseId,
+  type Clock,
+  type CustomerId,
+  type LinkRecord,
+  newId,
+  type ProductId,
+  type Registration,
+  type Sha256,
+  STREAMS,
+  type Stream,
+  systemClock,
+} from "@tms/records";
+import { equalSecret } from "@tms/signing";
+import { type FastifyInstance, fastify } from "fastify";
+import { FakeIntakeStore } from "./fake-portal-store.ts";
+
+export interface FakePortalOptions {
+  host?: string;
+  clock?: Clock;
+  patternRoot?: Sha256;
+  /** What registration answers; differs from `patternRoot` only to attack. */
+  answeredPatternRoot?: Sha256;
+  sshLimits?: Partial<SshLimits>;
+  batchBytes?: number;
+}
+
+export interface FakeProduct {
+  peer: Peer;
+  registration: Registration;
+  certificateNotAfter: Date;
+  spki: Sha256;
+  sshKey: string;
+  request: RegisterRequest;
+}
+
+/**
+ * A portal for tests: a real server on loopback that speaks the real protocol through the upper door, with its tables
+ * in memory and its batches in a directory. What it did is there to be read; what it shall do can be scripted.
+ */
+export class FakePortal {
+  readonly customer: CustomerId = newId<CustomerId>();
+  readonly userName = "acme";
+  readonly password = "correct-horse-battery";
+  readonly store = new FakeIntakeStore();
+  readonly products = new Map<ProductId, FakeProduct>();
+  readonly heartbeats: HeartbeatRequest[] = [];
+  readonly outcomes: DirectiveOutcome[] = [];
+  readonly packages: { meta: PackageMetadata; file: string }[] = [];
+  readonly custody: string[] = [];
+  readonly patternFiles = new Map<string, Buffer>();
+  readonly cases = new Map<CaseId, CaseView>();
+  readonly patternRoot: Sha256;
+  /** Answers given to the next batches instead of the true ones; nothing is stored for them. */
+  readonly scripted: BatchAnswer[] = [];
+  readonly directory: string;
+  readonly host: string;
+  authority!: Authority;
+  sshHostKey!: SshHostKey;
+  ports = { status: 0, ssl: 0, ssh: 0 };
+  customerExpired = false;
+  readonly #options: FakePortalOptions;
+  readonly #clock: Clock;
+  readonly #known = new Map<ProductId, KnownHeartbeat>();
+  readonly #directives = new Map<ProductId, Directive[]>();
+  readonly #waiters = new Set<() => void>();
+  readonly #watchers = new Set<() => void>();
+  #servers: FastifyInstance[] = [];
+  #ssh: SshLogServer | null = null;
+  #changes = 0;
+
+  private constructor(options: FakePortalOptions, directory: string) {
+    this.#options = options;
+    this.#clock = options.clock ?? systemClock;
+    this.directory = directory;
+    this.host = options.host ?? "127.0.0.1";
+    this.patternRoot = options.patternRoot ?? (createHash("sha256").update("root").digest("hex") as Sha256);
+  }
+
+  static async start(options: FakePortalOptions = {}): Promise<FakePortal> {
+    const portal = new FakePortal(options, await mkdtemp(join(tmpdir(), "tms-portal-")));
+    portal.authority = await createAuthority({
+      directory: join(portal.directory, "ca"),
+      name: "Fake portal",
+      clock: portal.#clock,
+    });
+    portal.sshHostKey = await createSshHostKey(join(portal.directory, "ssh"));
+    await portal.listen();
+    return portal;
+  }
+
+  /** Opens the listeners; on the same ports again after `hangUp`. */
+  async listen(): Promise<void> {
+    const { keyPem, certPem } = await this.authority.issueServer({ hosts: [this.host, "localhost"] });
+    const tls = { key: keyPem, cert: certPem, requestCert: true, rejectUnauthorized: false } as const;
+    const status = fastify({ https: tls, forceCloseConnections: true });
+    const ssl = fastify({ https: tls, forceCloseConnections: true });
+    const intake = this.#intake();
+    registerStatusServer(status, this.#statusDeps());
+    registerLogServer(ssl, { identity: this.identity, credentials: this.#credentials, intake });
+    this.ports.status = await listenOn(status, this.host, this.ports.status);
+    this.ports.ssl = await listenOn(ssl, this.host, this.ports.ssl);
+    this.#ssh = createSshLogServer({
+      hostKeyPem: this.sshHostKey.privatePem,
+      identity: this.identity,
+      credentials: this.#credentials,
+      intake,
+      ...(this.#options.sshLimits === undefined ? {} : { limits: this.#options.sshLimits }),
+      clock: this.#clock,
+    });
+    this.ports.ssh = await this.#ssh.listen(this.host, this.ports.ssh);
+    this.#servers = [status, ssl];
+  }
+
+  /** Closes the listeners as a crash would; tables and files stay. */
+  async hangUp(): Promise<void> {
+    this.#wakeAll();
+    await Promise.all([...this.#servers.map((server) => server.close()), this.#ssh?.close()]);
+  }
+
+  async close(): Promise<void> {
+    await this.hangUp();
+    await rm(this.directory, { recursive: true, force: true });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  connectionDetails(): ConnectionDetails {
+    const at = (port: number) => ({ host: this.host, port });
+    return {
+      schema: "tms.connection/1",
+      customer: { id: this.customer, name: "Acme" },
+      statusServer: at(this.ports.status),
+      logServer: { ssl: at(this.ports.ssl), ssh: at(this.ports.ssh) },
+      caPins: [this.authority.spkiPin],
+      sshHostKeys: [this.sshHostKey.fingerprint],
+      patternRoot: this.patternRoot,
+      userName: this.userName,
+    };
+  }
+
+  /** Gives a directive to a product; it stays until its outcome arrives. */
+  order(product: ProductId, directive: Directive): void {
+    this.#directives.set(product, [...(this.#directives.get(product) ?? []), directive]);
+    this.#wakeAll();
+  }
+
+  setRegistration(product: ProductId, registration: Registration): void {
+    const known = this.products.get(product);
+    if (known !== undefined) known.registration = registration;
+  }
+
+  /** Every record received of a stream, in order, duplicates of other epochs included. */
+  async records(product: ProductId, stream: Stream): Promise<LinkRecord[]> {
+    const records: LinkRecord[] = [];
+    for (const batch of this.store.batches(product, stream).filter((one) => one.readable)) {
+      for await (const { record } of readBatchRecords(join(this.directory, "blobs", batch.blobKey))) {
+        if (record !== null) records.push(record);
+      }
+    }
+    return records;
+  }
+
+  /** Resolves once `condition` holds; looked at again after each request that changed something. */
+  async until(condition: () => boolean | Promise<boolean>): Promise<void> {
+    while (!(await condition())) {
+      await new Promise<void>((resolve) => this.#watchers.add(resolve));
+    }
+  }
+
+  readonly identity: IdentitySource = {
+    bySpki: async (spki) => this.#lookUp((product) => product.spki === spki),
+    bySshKey: async (user, blob) =>
+      this.#lookUp((product) => product.peer.product === user && product.sshKey === blob.toString("base64")),
+  };
+
+  #lookUp(matches: (product: FakeProduct) => boolean): PeerLookup {
+    const found = [...this.products.values()].find(matches);
+    if (found === undefined) return { kind: "unknown" };
+    const { peer, registration, certificateNotAfter } = found;
+    return {
+      kind: "known",
+      peer: { ...peer, customerExpired: this.customerExpired },
+      registration,
+      certificateNotAfter,
+    };
+  }
+
+  readonly #credentials = {
+    check: async (userName: string, password: string) => {
+      const right = [equalSecret(userName, this.userName), equalSecret(password, this.password)];
+      if (right.includes(false)) throw new AppError("link.credentials_wrong");
+      return { customer: this.customer };
+    },
+  };
+
+  #intake(): BatchIntake {
+    const intake = createBatchIntake({
+      directory: join(this.directory, "blobs"),
+      store: this.store,
+      clock: this.#clock,
+    });
+    return {
+      incoming: intake.incoming,
+      receive: async (peer, stated, body) => {
+        const scripted = this.scripted.shift();
+        if (scripted !== undefined) for await (const _ of body);
+        const answer = scripted ?? (await intake.receive(peer, stated, body));
+        this.#changed();
+        return answer;
+      },
+    };
+  }
+
+  #statusDeps(): Parameters<typeof registerStatusServer>[1] {
+    return {
+      identity: this.identity,
+      credentials: this.#credentials,
+      role: "status-server",
+      register: (request) => this.#register(request),
+      unregister: async (peer) => this.setRegistration(peer.product, "unregistered"),
+      heartbeats: {
+        accept: (peer, request) => this.#acceptHeartbeat(peer, request),
+        answer: async (peer) => this.#answer(peer),
+        waitForNews: (_peer, signal) => this.#wait(signal),
+      },
+      cases: {
+        put: async (_peer, id, body) => this.#putCase(id, body),
+        changedAfter: async (_peer, after) => [...this.cases.values()].filter((one) => one.changeNumber > after),
+      },
+      packages: {
+        directory: join(this.directory, "uploads"),
+        announced: async (_peer, meta) => {
+          this.custody.push(`announced ${meta.package}`);
+        },
+        resumed: async (_peer, meta, offset) => {
+          this.custody.push(`resumed ${meta.package} ${offset}`);
+        },
+        finished: async (_peer, meta, file) => {
+          await mkdir(join(this.directory, "packages"), { recursive: true });
+          const kept = join(this.directory, "packages", meta.package);
+          await copyFile(file, kept);
+          this.packages.push({ meta, file: kept });
+          this.#changed();
+        },
+        failed: async (_peer, meta, code) => {
+          this.custody.push(`failed ${meta.package} ${code}`);
+        },
+      },
+      patterns: {
+        metadata: async (_peer, name) => this.patternFiles.get(name) ?? null,
+        target: async (_peer, path) => this.patternFiles.get(`targets/${path}`) ?? null,
+      },
+    };
+  }
+
+  async #register(request: RegisterRequest): Promise<RegisterAnswer> {
+    const { credentials } = request;
+    if (credentials.kind !== "password") throw new AppError("link.token_unknown");
+    await this.#credentials.check(credentials.userName, credentials.password);
+    const product = newId<ProductId>();
+    const issued = await this.authority.issueClient({
+      csrPem: request.certificateRequest,
+      customer: this.customer,
+      product,
+      days: 90,
+    });
+    const signingKeySpki = Buffer.from(request.signingKey, "base64");
+    const kind = request.kind;
+    this.products.set(product, {
+      peer: { customer: this.customer, product, endpoint: null, kind, signingKeySpki, customerExpired: false },
+      registration: request.pinned ? "registered" : "unconfirmed",
+      certificateNotAfter: issued.notAfter,
+      spki: issued.spki,
+      sshKey: request.sshPublicKey.split(" ")[1] ?? "",
+      request,
+    });
+    this.#changed();
+    return {
+      product,
+      customer: this.customer,
+      certificate: issued.certPem,
+      ca: this.authority.caPem,
+      sshHostKeys: [this.sshHostKey.fingerprint],
+      patternRoot: this.#options.answeredPatternRoot ?? this.patternRoot,
+      serverTime: this.#clock.now().toISOString(),
+      limits: { batchBytes: 16_842_752, batchRecords: 10_000, packageBytes: 1_073_741_824 },
+    };
+  }
+
+  async #acceptHeartbeat(peer: Peer, request: HeartbeatRequest): Promise<void> {
+    const judged = judgeHeartbeat(this.#known.get(peer.product) ?? null, request);
+    if (judged === "replayed") throw new AppError("link.counter_replayed", { counter: request.counter });
+    if (judged === "retry") return;
+    const { start, counter } = request;
+    this.#known.set(peer.product, { start, counter, digest: heartbeatDigest(request) });
+    this.heartbeats.push(request);
+    this.outcomes.push(...request.outcomes);
+    const done = new Set(request.outcomes.map((outcome) => outcome.id));
+    const left = (this.#directives.get(peer.product) ?? []).filter((directive) => !done.has(directive.id));
+    this.#directives.set(peer.product, left);
+    for (const report of request.streams) this.store.announce(peer.product, report.stream, report.epoch);
+    this.#changed();
+  }
+
+  #answer(peer: Peer): HeartbeatAnswer {
+    const positions = STREAMS.flatMap((stream) => {
+      const position = this.store.position(peer.product, stream);
+      return position === null ? [] : [{ stream, ...position }];
+    });
+    const directives = this.#directives.get(peer.product) ?? [];
+    return { serverTime: this.#clock.now().toISOString(), nextSeconds: 0, directives, positions };
+  }
+
+  #wait(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const end = () => {
+        this.#waiters.delete(end);
+        resolve();
+      };
+      this.#waiters.add(end);
+      signal.addEventListener("abort", end, { once: true });
+    });
+  }
+
+  #putCase(id: CaseId, body: { endpoint: CaseView["endpoint"]; state: CaseView["state"] }): CaseView {
+    this.#changes += 1;
+    const view: CaseView = {
+      id,
+      shortId: this.cases.get(id)?.shortId ?? `C-${this.cases.size + 1}`,
+      endpoint: body.endpoint,
+      state: body.state,
+      changeNumber: this.#changes,
+      updatedAt: this.#clock.now().toISOString(),
+      pattern: null,
+    };
+    this.cases.set(id, view);
+    this.#changed();
+    return view;
+  }
+
+  #wakeAll(): void {
+    for (const wake of [...this.#waiters]) wake();
+  }
+
+  #changed(): void {
+    for (const watcher of [...this.#watchers]) watcher();
+    this.#watchers.clear();
+  }
+}
+
+async function listenOn(app: FastifyInstance, host: string, port: number): Promise<number> {
+  await app.listen({ host, port });
+  const bound = app.server.address();
+  return typeof bound === "object" && bound !== null ? bound.port : port;
+}

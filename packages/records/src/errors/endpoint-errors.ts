@@ -55,6 +55,30 @@ export const ENDPOINT_ERRORS = {
     text: "The pattern's own limit was reached before it was done.",
     cure: "Issue a pattern with a wider limit, after a look at the endpoint.",
   },
+  "cleanup.denied": {
+    status: 403,
+    level: "warn",
+    text: "The operating system refused the act.",
+    cure: "Check the agent's rights, and whether the file system is read-only or the file immutable.",
+  },
+  "cleanup.disk_full": {
+    status: 507,
+    level: "error",
+    text: "There was no room for the pre-image, so nothing was changed.",
+    cure: "Free disk space on the endpoint, then deploy the pattern again.",
+  },
+  "cleanup.not_undoable": {
+    status: 409,
+    level: "info",
+    text: "A process that was ended is not started again.",
+    cure: "Start the program by hand if it was a good one.",
+  },
+  "cleanup.unknown": {
+    status: 404,
+    level: "info",
+    text: "This endpoint has no cleanup of that pattern to undo.",
+    cure: "Check pattern and version on the deployments page.",
+  },
   "undo.path_taken": {
     status: 409,
     level: "warn",

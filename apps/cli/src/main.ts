@@ -1,6 +1,8 @@
 import { systemClock } from "@tms/records";
+import { isProcessName, type ProcessName, runProcess } from "./processes/run-process.ts";
 import { runCommand } from "./run-command.ts";
 import type { CommandIo, CommandResult } from "./shell/command.ts";
+import { failureOf } from "./shell/failure-line.ts";
 
 // The `tms` command: the last line of standard output is one JSON object; everything else goes to standard error.
 
@@ -11,6 +13,8 @@ if (argv[0] === "demo") {
   // Its own process tree, output and signals: only loaded when asked for.
   const { runDemo } = await import("./demo/index.ts");
   process.exitCode = await runDemo(argv.slice(1));
+} else if (isProcessName(argv[0])) {
+  await serve(argv[0]);
 } else {
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => stop.abort());
   const io: CommandIo = {
@@ -24,4 +28,13 @@ if (argv[0] === "demo") {
 function finish({ exit, line }: CommandResult): void {
   process.stdout.write(`${JSON.stringify(line)}\n`);
   process.exitCode = exit;
+}
+
+/** A server writes its own lines; only a call that never started one ends in ours. */
+async function serve(name: ProcessName): Promise<void> {
+  try {
+    process.exitCode = await runProcess(name, argv.slice(1));
+  } catch (error) {
+    finish(failureOf({ schema: "tms.process/1" }, error));
+  }
 }

@@ -1,9 +1,25 @@
 import { AppError } from "@tms/records";
+import { caseExport } from "./case/export-case.ts";
+import { consentGive } from "./consent/give-consent.ts";
 import { keysCustomer, keysExport, keysRecipients } from "./keys/keys-commands.ts";
+import { patternCheck } from "./pattern/check-pattern.ts";
+import { patternDraft } from "./pattern/draft-pattern.ts";
+import { patternImport } from "./pattern/import-pattern.ts";
+import { patternSign } from "./pattern/sign-pattern.ts";
 import type { Command, CommandIo, CommandResult } from "./shell/command.ts";
 import { failureOf } from "./shell/failure-line.ts";
 
-const COMMANDS: readonly Command[] = [keysCustomer, keysRecipients, keysExport];
+const COMMANDS: readonly Command[] = [
+  caseExport,
+  patternDraft,
+  patternCheck,
+  patternImport,
+  patternSign,
+  consentGive,
+  keysCustomer,
+  keysRecipients,
+  keysExport,
+];
 
 /** Finds the command, runs it, and turns whatever it throws into its last line. */
 export async function runCommand(argv: string[], io: CommandIo): Promise<CommandResult> {

@@ -26,6 +26,12 @@ export const CLI_ERRORS = {
     text: "There are too few known good files to judge the rules by.",
     cure: "Name a folder with at least 1,000 files by --goodware.",
   },
+  "pattern.dry_run_empty": {
+    status: 422,
+    level: "info",
+    text: "No step of the pattern would have found anything in the package.",
+    cure: "Check that rules and package belong together.",
+  },
   "verify.root_missing": {
     status: 422,
     level: "info",

@@ -20,3 +20,13 @@ export {
   type SpoolLimits,
   type SpoolReport,
 } from "./spool/spool.ts";
+export {
+  CONNECTION_STEPS,
+  type ConnectionStep,
+  LANES,
+  type Lane,
+  type LaneReports,
+  type StepReport,
+  type TestSettings,
+  testConnection,
+} from "./test-connection.ts";

@@ -1,0 +1,251 @@
+import { lookup } from "node:dns/promises";
+import { isIP, type Socket } from "node:net";
+import { linkTest, testAnswerSchema } from "@tms/contracts/link";
+import { AppError, ERRORS, isErrorCode, type Sha256 } from "@tms/records";
+import type { LogServerAddress } from "./batch-transport.ts";
+import { dialSsh } from "./dial-ssh.ts";
+import { LineReader } from "./line-reader.ts";
+import { callLink, problemFrom } from "./link-http.ts";
+import { asLinkError } from "./link-outcome.ts";
+import { type Address, openTunnel } from "./open-tunnel.ts";
+import { type ProbedAuthority, probeAuthority } from "./probe-authority.ts";
+import { hostInUrl } from "./register-lower.ts";
+import { openChannel } from "./ssh-batch-transport.ts";
+import { createTlsAgent } from "./tls-client.ts";
+
+// Test Connection: two lanes at once, each up to an application round trip, because in TLS 1.3 a client is "connected"
+// before the server has judged anything. Stores nothing on either side.
+
+export const CONNECTION_STEPS = [
+  "name-look-up",
+  "proxy",
+  "tcp",
+  "handshake",
+  "credentials",
+  "accepts",
+  "clock-difference",
+] as const;
+export type ConnectionStep = (typeof CONNECTION_STEPS)[number];
+export const LANES = ["logServer", "statusServer"] as const;
+export type Lane = (typeof LANES)[number];
+
+export interface StepReport {
+  step: ConnectionStep;
+  state: "waiting" | "running" | "ok" | "failed" | "not-needed" | "not-run";
+  /** What was found: an address, a fingerprint, a difference. */
+  fact: string;
+  ms: number | null;
+  code: string | null;
+  text: string | null;
+  cure: string | null;
+}
+
+export interface TestSettings {
+  statusServer: Address;
+  logServer: LogServerAddress;
+  userName: string;
+  password: string;
+  /** Empty = unpinned: the found fingerprint is a fact for a person to confirm. */
+  caPins: readonly Sha256[];
+  sshHostKeys: readonly string[];
+}
+
+export type LaneReports = Record<Lane, StepReport[]>;
+
+/** Ends either lane, whatever hangs. */
+const LANE_TIMEOUT_MS = 45_000;
+const CALL_TIMEOUT_MS = 15_000;
+
+/** Tests both servers with these values; never throws for what a server does. */
+export async function testConnection(
+  settings: TestSettings,
+  options: { onStep?: (lane: Lane, steps: StepReport[]) => void; signal?: AbortSignal } = {},
+): Promise<LaneReports & { ok: boolean }> {
+  const limit = AbortSignal.timeout(LANE_TIMEOUT_MS);
+  const signal = options.signal === undefined ? limit : AbortSignal.any([limit, options.signal]);
+  const run = (lane: Lane, to: Address, speak: Speak) =>
+    runLane({ to, speak, signal, onStep: (steps) => options.onStep?.(lane, steps) });
+  const overTls = (role: "status-server" | "log-server") => speakTls(settings, role);
+  const logSpeak = settings.logServer.protocol === "ssh" ? speakSsh(settings) : overTls("log-server");
+  const [logServer, statusServer] = await Promise.all([
+    run("logServer", settings.logServer, logSpeak),
+    run("statusServer", settings.statusServer, overTls("status-server")),
+  ]);
+  const ok = [...logServer, ...statusServer].every((step) => step.state === "ok" || step.state === "not-needed");
+  return { logServer, statusServer, ok };
+}
+
+type Round = { serverTime: string; fact: string };
+/** The steps that differ between TLS and SSH: who the server is, and a round trip with the credentials. */
+interface Speak {
+  handshake(to: Address, signal: AbortSignal): Promise<{ fact: string; round(signal: AbortSignal): Promise<Round> }>;
+}
+
+async function runLane(lane: {
+  to: Address;
+  speak: Speak;
+  signal: AbortSignal;
+  onStep(steps: StepReport[]): void;
+}): Promise<StepReport[]> {
+  const board = new Board(lane.onStep);
+  const { to, signal } = lane;
+  try {
+    await board.step("name-look-up", async () => (isIP(to.host) ? `${to.host} is an address` : resolve(to.host)));
+    board.skip("proxy", "No proxy is set.");
+    await board.step("tcp", async () => {
+      const socket: Socket = await openTunnel(to, { signal });
+      const fact = `${socket.remoteAddress ?? to.host} port ${to.port}`;
+      socket.destroy();
+      return fact;
+    });
+    const hands = await board.value("handshake", () => lane.speak.handshake(to, signal));
+    const round = await board.value("credentials", () => hands.round(signal));
+    await board.step("accepts", async () => `${round.fact} accepts`);
+    await board.step("clock-difference", async () => clockFact(round.serverTime));
+  } catch (error) {
+    // The board shows which step failed; the rest was not run.
+    board.fail(asLinkError(error));
+  }
+  return board.steps;
+}
+
+async function resolve(host: string): Promise<string> {
+  try {
+    return (await lookup(host)).address;
+  } catch (error) {
+    throw new AppError("link.name_unknown", { host }, { cause: error });
+  }
+}
+
+function clockFact(serverTime: string): string {
+  const seconds = Math.round((new Date(serverTime).getTime() - Date.now()) / 1000);
+  if (seconds === 0) return "The clocks agree.";
+  return `The server's clock is ${Math.abs(seconds)} s ${seconds > 0 ? "ahead" : "behind"}.`;
+}
+
+function speakTls(settings: TestSettings, role: "status-server" | "log-server"): Speak {
+  return {
+    async handshake(to, signal) {
+      const authority: ProbedAuthority = await probeAuthority(to, settings.caPins, { signal });
+      const agent = createTlsAgent({ caPem: authority.caPem }, { connections: 1 });
+      const fact = `CA ${authority.spki}${authority.pinned ? ", as pinned" : ", not pinned"}`;
+      return { fact, round: (until) => tlsRound(agent, { to, settings, role, signal: until }) };
+    },
+  };
+}
+
+async function tlsRound(
+  agent: ReturnType<typeof createTlsAgent>,
+  asked: { to: Address; settings: TestSettings; role: string; signal: AbortSignal },
+): Promise<Round> {
+  const { to, settings, role } = asked;
+  try {
+    const answer = await callLink(agent, {
+      method: "POST",
+      url: `https://${hostInUrl(to.host)}:${to.port}${linkTest.path}`,
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ v: "link/1", userName: settings.userName, password: settings.password }),
+      timeoutMs: CALL_TIMEOUT_MS,
+      signal: asked.signal,
+    });
+    if (answer.status !== 200) throw problemFrom(answer);
+    return readRound(answer.bytes.toString("utf8"), role);
+  } finally {
+    await agent.destroy();
+  }
+}
+
+function speakSsh(settings: TestSettings): Speak {
+  return {
+    async handshake(to, signal) {
+      const found: string[] = [];
+      // Key exchange and log-on are one exchange in SSH: the host key is judged first, and a refused password comes after.
+      const client = await dialSsh(
+        to,
+        {
+          username: `test.${settings.userName}`,
+          password: settings.password,
+          hostKeys: settings.sshHostKeys,
+          onHostKey: (fingerprint) => found.push(fingerprint),
+        },
+        { signal },
+      ).catch((error: unknown) => asLinkError(error));
+      const known = settings.sshHostKeys.length > 0 ? "as pinned" : "not pinned";
+      if (client instanceof AppError) {
+        if (client.code !== "link.credentials_wrong") throw client;
+        return { fact: `host key ${found[0] ?? ""}, ${known}`, round: () => Promise.reject(client) };
+      }
+      const round = async (until: AbortSignal): Promise<Round> => {
+        try {
+          const lines = new LineReader(await openChannel(client, "tms-test"));
+          return readRound(await lines.next(until), "log-server");
+        } finally {
+          client.end();
+        }
+      };
+      return { fact: `host key ${found[0] ?? ""}, ${known}`, round };
+    },
+  };
+}
+
+function readRound(text: string, role: string): Round {
+  const parsed = testAnswerSchema.safeParse(JSON.parse(text));
+  if (!parsed.success) throw new AppError("link.refused", { reason: "not a test answer" });
+  if (parsed.data.role !== role) throw new AppError("link.refused", { expected: role, found: parsed.data.role });
+  return { serverTime: parsed.data.serverTime, fact: `The ${role.replace("-", " ")}` };
+}
+
+/** The steps of one lane as a screen shows them. */
+class Board {
+  readonly steps: StepReport[];
+  readonly #onStep: (steps: StepReport[]) => void;
+  #running: { step: ConnectionStep; since: number } | null = null;
+
+  constructor(onStep: (steps: StepReport[]) => void) {
+    this.#onStep = onStep;
+    this.steps = CONNECTION_STEPS.map((step) => ({
+      step,
+      state: "waiting",
+      fact: "",
+      ms: null,
+      code: null,
+      text: null,
+      cure: null,
+    }));
+  }
+
+  async step(step: ConnectionStep, work: () => Promise<string>): Promise<void> {
+    await this.value(step, async () => ({ fact: await work() }));
+  }
+
+  async value<T extends { fact: string }>(step: ConnectionStep, work: () => Promise<T>): Promise<T> {
+    this.#running = { step, since: performance.now() };
+    this.#set(step, { state: "running" });
+    const value = await work();
+    this.#set(step, { state: "ok", fact: value.fact, ms: Math.round(performance.now() - this.#running.since) });
+    this.#running = null;
+    return value;
+  }
+
+  skip(step: ConnectionStep, fact: string): void {
+    this.#set(step, { state: "not-needed", fact });
+  }
+
+  fail(error: AppError): void {
+    const { text, cure } = ERRORS[isErrorCode(error.code) ? error.code : "link.refused"];
+    const failed = this.#running;
+    if (failed !== null) {
+      const ms = Math.round(performance.now() - failed.since);
+      this.#set(failed.step, { state: "failed", ms, code: error.code, text, cure });
+    }
+    for (const one of this.steps) if (one.state === "waiting") this.#set(one.step, { state: "not-run" });
+  }
+
+  #set(step: ConnectionStep, change: Partial<StepReport>): void {
+    const at = this.steps.findIndex((one) => one.step === step);
+    const before = this.steps[at];
+    if (before === undefined) return;
+    this.steps[at] = { ...before, ...change };
+    this.#onStep([...this.steps]);
+  }
+}

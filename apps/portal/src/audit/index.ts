@@ -1,0 +1,1 @@
+export { registerAuditRoute } from "./audit-routes.ts";

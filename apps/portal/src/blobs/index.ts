@@ -1,0 +1,1 @@
+export { type BlobStore, createBlobStore } from "./blob-store.ts";

@@ -1,0 +1,122 @@
+import type {
+  ChainId,
+  CustomerId,
+  EndpointId,
+  MitigationStatus,
+  ProductId,
+  RecordId,
+  RootCauseBody,
+  Severity,
+  Stream,
+  ThreatEventBody,
+  ThreatEventKind,
+  ThreatEventRecord,
+  ThreatId,
+} from "@tms/records";
+import type { NumberedRecord, StoredEvent } from "./stored-event.ts";
+
+/** Columns of an event as `eventOf` reads them. */
+export const EVENT_COLUMNS = `id, product, toString(short_number) as short_number, received_at, clock_offset_ms, kind,
+  status, severity, threat, threat_name, rule_id, endpoint, host, chain, body`;
+
+export interface EventRowOut {
+  id: RecordId;
+  product: ProductId;
+  short_number: string;
+  received_at: string;
+  clock_offset_ms: number | null;
+  kind: ThreatEventKind;
+  status: MitigationStatus;
+  severity: Severity;
+  threat: ThreatId;
+  threat_name: string;
+  rule_id: string;
+  endpoint: EndpointId;
+  host: string;
+  chain: ChainId | null;
+  body: string;
+}
+
+export interface RowPlace {
+  customer: CustomerId;
+  product: ProductId;
+  stream: Stream;
+  batch: { id: string; epoch: string; receivedAt: Date; firstShortNumber: number };
+  /** Place among the batch's new records. */
+  index: number;
+}
+
+/** One row of the event store; `body` is the record's line exactly as it was sent. */
+export function rowOf({ number, line, record }: NumberedRecord, place: RowPlace): Record<string, unknown> {
+  const common = {
+    customer: place.customer,
+    product: place.product,
+    epoch: place.batch.epoch,
+    number,
+    batch: place.batch.id,
+    id: record.id,
+    endpoint: record.endpoint,
+    kind: record.kind,
+    occurred_at: storeTime(record.occurredAt),
+    received_at: place.batch.receivedAt.toISOString().replace("T", " ").replace("Z", ""),
+    body: line,
+  };
+  switch (place.stream) {
+    case "audit":
+      return common;
+    case "root-cause": {
+      const body = record.body as RootCauseBody;
+      return { ...common, chain: body.chain, threat: body.threatId };
+    }
+    case "threat-events": {
+      const body = record.body as ThreatEventBody;
+      return {
+        ...common,
+        chain: body.chain ?? null,
+        threat: body.threatId,
+        status: body.status,
+        severity: body.threat.severity,
+        host: body.host,
+        threat_name: body.threat.name,
+        rule_id: body.threat.ruleId,
+        short_number: place.batch.firstShortNumber + place.index,
+        clock_offset_ms: record.relay?.clockOffsetMs ?? null,
+      };
+    }
+  }
+}
+
+export function eventOf(row: EventRowOut): StoredEvent {
+  const record = JSON.parse(row.body) as ThreatEventRecord;
+  return {
+    id: row.id,
+    product: row.product,
+    shortNumber: Number(row.short_number),
+    occurredAt: record.occurredAt,
+    receivedAt: new Date(`${row.received_at.replace(" ", "T")}Z`),
+    clockOffsetMs: row.clock_offset_ms,
+    kind: row.kind,
+    status: row.status,
+    severity: row.severity,
+    threatId: row.threat,
+    threatName: row.threat_name,
+    ruleId: row.rule_id,
+    endpoint: row.endpoint,
+    host: row.host,
+    chain: row.chain,
+    body: record.body,
+  };
+}
+
+/** The store's range is 1900 to 2299; a sender's clock far outside must not break its batch, and the text is kept. */
+const EARLIEST_MS = Date.UTC(1900, 0, 2);
+const LATEST_MS = Date.UTC(2299, 11, 30);
+
+/** RFC 3339 text to the store's own form, to the microsecond. */
+export function storeTime(text: string): string {
+  const parsedMs = Date.parse(text);
+  const ms = Math.min(Math.max(Number.isNaN(parsedMs) ? 0 : parsedMs, EARLIEST_MS), LATEST_MS);
+  const fraction = /\.(\d{1,9})/.exec(text)?.[1] ?? "";
+  const seconds = new Date(ms).toISOString().slice(0, 19).replace("T", " ");
+  return `${seconds}.${fraction.padEnd(6, "0").slice(0, 6)}`;
+}

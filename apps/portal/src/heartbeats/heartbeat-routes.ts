@@ -1,0 +1,77 @@
+import type { HeartbeatAnswer, HeartbeatRequest, Position } from "@tms/contracts/link";
+import type { Peer } from "@tms/link/upper";
+import type { Clock, CustomerScope, ProductId } from "@tms/records";
+import type { Acceptance, Heartbeat } from "./heartbeat.ts";
+import type { Directive } from "./ledger.ts";
+import type { NewsWaiters } from "./wait-for-news.ts";
+
+/** A long poll comes again at once; a caller that does not wait is asked for one heartbeat a minute. */
+const NEXT_AFTER_LONG_POLL_SECONDS = 1;
+const NEXT_WITHOUT_WAIT_SECONDS = 60;
+
+export interface HeartbeatRouteDeps {
+  recordHeartbeat(
+    scope: CustomerScope,
+    from: { product: ProductId; address: string },
+    heartbeat: Heartbeat,
+  ): Promise<Acceptance>;
+  waitingDirectives(scope: CustomerScope, product: ProductId): Promise<Directive[]>;
+  positions(scope: CustomerScope, product: ProductId): Promise<Position[]>;
+  waiters: NewsWaiters;
+  clock: Clock;
+}
+
+/** The status server's heartbeat part: contract to domain and back, no rules. */
+export function heartbeatHandlers(deps: HeartbeatRouteDeps) {
+  const nextSeconds = new Map<ProductId, number>();
+  return {
+    async accept(peer: Peer, request: HeartbeatRequest, from: { address: string }): Promise<void> {
+      nextSeconds.set(peer.product, request.waitSeconds > 0 ? NEXT_AFTER_LONG_POLL_SECONDS : NEXT_WITHOUT_WAIT_SECONDS);
+      await deps.recordHeartbeat(scopeOf(peer), { product: peer.product, address: from.address }, heartbeatOf(request));
+    },
+    async answer(peer: Peer): Promise<HeartbeatAnswer> {
+      const scope = scopeOf(peer);
+      const [directives, positions] = await Promise.all([
+        deps.waitingDirectives(scope, peer.product),
+        deps.positions(scope, peer.product),
+      ]);
+      return {
+        serverTime: deps.clock.now().toISOString(),
+        nextSeconds: nextSeconds.get(peer.product) ?? NEXT_WITHOUT_WAIT_SECONDS,
+        directives: directives.map((one) => ({ ...one, expiresAt: one.expiresAt.toISOString() })),
+        positions,
+      };
+    },
+    async waitForNews(peer: Peer, signal: AbortSignal): Promise<void> {
+      const news = deps.waiters.wait(peer.product, signal);
+      // A hint that came between the last answer and this wait would otherwise be slept over.
+      const waiting = await deps.waitingDirectives(scopeOf(peer), peer.product);
+      if (waiting.length > 0) deps.waiters.wake(peer.product);
+      await news;
+    },
+  };
+}
+
+function scopeOf(peer: Peer): CustomerScope {
+  return { customer: peer.customer };
+}
+
+function heartbeatOf(request: HeartbeatRequest): Heartbeat {
+  return {
+    start: request.start,
+    earlierStarts: request.earlierStarts,
+    counter: request.counter,
+    version: request.version,
+    host: request.host,
+    instanceId: request.instanceId,
+    localTime: new Date(request.localTime),
+    ready: request.ready,
+    sending: request.sending,
+    agents: request.agents ?? null,
+    ledgers: request.streams.map((report) => ({
+      ...report,
+      oldestAt: report.oldestAt === null ? null : new Date(report.oldestAt),
+    })),
+    outcomes: request.outcomes,
+  };
+}

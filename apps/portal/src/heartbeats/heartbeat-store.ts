@@ -1,0 +1,231 @@
+import type { CustomerScope, DirectiveId, Epoch, ProductId, ProviderScope, Sha256, Stream } from "@tms/records";
+import { type Databases, inCustomer, inProvider } from "@tms/server-kit";
+import { type Kysely, sql } from "kysely";
+import type { GiveDirectivesStore } from "./give-directives.ts";
+import type { HeartbeatFacts, KnownStart, Readiness, ServingPeriod } from "./heartbeat.ts";
+import type { LastSeenStore } from "./last-seen-writer.ts";
+import type { Directive, DirectiveKind, KeptLedger, Ledger } from "./ledger.ts";
+import type { HeartbeatToStore, RecordHeartbeatStore } from "./record-heartbeat.ts";
+
+/** Payload of the NOTIFY on this channel: the product's id. */
+export const DIRECTIVES_CHANNEL = "tms_directives";
+
+export interface HeartbeatStore extends RecordHeartbeatStore, GiveDirectivesStore, LastSeenStore {
+  waitingDirectives(scope: CustomerScope, product: ProductId): Promise<Directive[]>;
+  ledgers(scope: CustomerScope, product: ProductId): Promise<KeptLedger[]>;
+  /** The epoch that the latest heartbeat announced for the stream. */
+  latestEpoch(scope: CustomerScope, of: { product: ProductId; stream: Stream }): Promise<Epoch | null>;
+  facts(scope: CustomerScope, product: ProductId): Promise<HeartbeatFacts | null>;
+  allFacts(scope: ProviderScope): Promise<HeartbeatFacts[]>;
+  /** What all products have sealed, summed over epochs and streams. */
+  sentByProduct(scope: ProviderScope): Promise<Map<ProductId, { sent: number; reportedAt: Date }>>;
+  serving(scope: ProviderScope, after: Date): Promise<ServingPeriod[]>;
+}
+
+export function createHeartbeatStore(db: Databases): HeartbeatStore {
+  return {
+    record: (scope, arriving, decide) =>
+      inCustomer(db.app, scope, async (trx) => {
+        const known = await lockKnown(trx, scope, arriving.product);
+        const acceptance = decide(known);
+        if (acceptance.kind === "retry" || acceptance.kind === "replayed") return acceptance;
+        await writeState(trx, scope, arriving);
+        for (const ledger of arriving.heartbeat.ledgers) await writeLedger(trx, scope, arriving.product, ledger);
+        await acknowledge(trx, scope, arriving);
+        return acceptance;
+      }),
+    add: (scope, product, directives) =>
+      inCustomer(db.app, scope, async (trx) => {
+        for (const directive of directives) {
+          await sql`insert into heartbeats_directives (customer, product, id, kind, payload, expires_at)
+            values (${scope.customer}, ${product}, ${directive.id}, ${directive.kind},
+              ${JSON.stringify(directive.payload)}::jsonb, ${directive.expiresAt})`.execute(trx);
+        }
+        await sql`select pg_notify(${DIRECTIVES_CHANNEL}, ${product})`.execute(trx);
+      }),
+    waitingDirectives: (scope, product) =>
+      inCustomer(db.app, scope, async (trx) => {
+        const { rows } = await sql<{
+          id: DirectiveId;
+          kind: DirectiveKind;
+          payload: Record<string, unknown>;
+          expires_at: Date;
+        }>`select id, kind, payload, expires_at from heartbeats_directives
+          where customer = ${scope.customer} and product = ${product} and acknowledged_at is null and expires_at > now()
+          order by created_at, id limit 256`.execute(trx);
+        return rows.map(({ expires_at, ...rest }) => ({ ...rest, expiresAt: expires_at }));
+      }),
+    ledgers: (scope, product) =>
+      inCustomer(db.app, scope, async (trx) => {
+        const { rows } =
+          await sql<LedgerRow>`select stream, epoch, sealed_to, head, spooled_bytes, oldest_at, signature,
+            announced_at, reported_at from heartbeats_reports
+          where customer = ${scope.customer} and product = ${product} order by announced_at`.execute(trx);
+        return rows.map(ledgerOf);
+      }),
+    latestEpoch: (scope, of) =>
+      inCustomer(db.app, scope, async (trx) => {
+        const { rows } = await sql<{ epoch: Epoch }>`select epoch from heartbeats_reports
+          where customer = ${scope.customer} and product = ${of.product} and stream = ${of.stream}
+          order by reported_at desc, announced_at desc limit 1`.execute(trx);
+        return rows[0]?.epoch ?? null;
+      }),
+    facts: (scope, product) =>
+      inCustomer(db.app, scope, async (trx) => {
+        const { rows } = await sql<FactsRow>`${FACTS} where p.customer = ${scope.customer}
+          and p.product = ${product}`.execute(trx);
+        return rows[0] === undefined ? null : factsOf(rows[0]);
+      }),
+    allFacts: () =>
+      inProvider(db.provider, async (trx) => (await sql<FactsRow>`${FACTS}`.execute(trx)).rows.map(factsOf)),
+    sentByProduct: () =>
+      inProvider(db.provider, async (trx) => {
+        const { rows } = await sql<{ product: ProductId; sent: string; reported_at: Date }>`
+          select product, sum(sealed_to) as sent, max(reported_at) as reported_at
+          from heartbeats_reports group by product`.execute(trx);
+        return new Map(rows.map((row) => [row.product, { sent: Number(row.sent), reportedAt: row.reported_at }]));
+      }),
+    writeSeen: (_, seen) =>
+      inProvider(db.provider, async (trx) => {
+        const columns = {
+          customers: seen.map((one) => one.customer),
+          products: seen.map((one) => one.product),
+          ago: seen.map((one) => one.agoMs),
+        };
+        await sql`insert into heartbeats_last_seen (customer, product, at)
+          select s.customer, s.product, clock_timestamp() - s.ago * interval '1 millisecond'
+          from unnest(${columns.customers}::uuid[], ${columns.products}::uuid[], ${columns.ago}::float8[])
+            as s (customer, product, ago)
+          order by s.product
+          on conflict (customer, product) do update set at = greatest(heartbeats_last_seen.at, excluded.at)`.execute(
+          trx,
+        );
+      }),
+    writeServing: (_, node) =>
+      inProvider(db.provider, async (trx) => {
+        await sql`insert into heartbeats_serving (node) values (${node})
+          on conflict (node) do update set until = clock_timestamp()`.execute(trx);
+      }),
+    serving: (_, after) =>
+      inProvider(db.provider, async (trx) => {
+        const { rows } = await sql<ServingPeriod>`select since, until from heartbeats_serving
+          where until > ${after} order by since`.execute(trx);
+        return rows;
+      }),
+  };
+}
+
+/** Two heartbeats of one product wait for each other here, also across nodes and before the row exists. */
+async function lockKnown(trx: Kysely<unknown>, scope: CustomerScope, product: ProductId): Promise<KnownStart | null> {
+  await sql`select pg_advisory_xact_lock(hashtextextended(${`heartbeat ${product}`}, 0))`.execute(trx);
+  const { rows } = await sql<{ start: string; counter: string; content_digest: string }>`
+    select start, counter, content_digest from heartbeats_products
+    where customer = ${scope.customer} and product = ${product}`.execute(trx);
+  const row = rows[0];
+  return row === undefined
+    ? null
+    : { start: row.start, counter: Number(row.counter), contentDigest: row.content_digest };
+}
+
+async function writeState(trx: Kysely<unknown>, scope: CustomerScope, arriving: HeartbeatToStore): Promise<void> {
+  const { heartbeat } = arriving;
+  await sql`insert into heartbeats_products as p (customer, product, start, counter, content_digest, version, host,
+      address, instance_id, ready, sending, agents, clock_offset_ms)
+    values (${scope.customer}, ${arriving.product}, ${heartbeat.start}, ${heartbeat.counter}, ${arriving.contentDigest},
+      ${heartbeat.version}, ${heartbeat.host}, ${arriving.address}, ${heartbeat.instanceId},
+      ${JSON.stringify(heartbeat.ready)}::jsonb, ${heartbeat.sending}, ${heartbeat.agents}, ${arriving.clockOffsetMs})
+    on conflict (customer, product) do update set
+      started_at = case when p.start = excluded.start then p.started_at else now() end,
+      ready_since = case when p.ready = excluded.ready then p.ready_since else now() end,
+      sending_since = case when p.sending = excluded.sending then p.sending_since else now() end,
+      start = excluded.start, counter = excluded.counter, content_digest = excluded.content_digest,
+      version = excluded.version, host = excluded.host, address = excluded.address,
+      instance_id = excluded.instance_id, ready = excluded.ready, sending = excluded.sending,
+      agents = excluded.agents, clock_offset_ms = excluded.clock_offset_ms`.execute(trx);
+}
+
+/** A ledger only grows within its epoch; an older report that comes late takes nothing back. */
+async function writeLedger(
+  trx: Kysely<unknown>,
+  scope: CustomerScope,
+  product: ProductId,
+  ledger: Ledger,
+): Promise<void> {
+  await sql`insert into heartbeats_reports as r (customer, product, stream, epoch, sealed_to, head, spooled_bytes,
+      oldest_at, signature)
+    values (${scope.customer}, ${product}, ${ledger.stream}, ${ledger.epoch}, ${ledger.sealedTo}, ${ledger.head},
+      ${ledger.spooledBytes}, ${ledger.oldestAt}, ${ledger.signature})
+    on conflict (customer, product, stream, epoch) do update set
+      head = case when excluded.sealed_to >= r.sealed_to then excluded.head else r.head end,
+      signature = case when excluded.sealed_to >= r.sealed_to then excluded.signature else r.signature end,
+      sealed_to = greatest(r.sealed_to, excluded.sealed_to),
+      spooled_bytes = excluded.spooled_bytes, oldest_at = excluded.oldest_at, reported_at = now()`.execute(trx);
+}
+
+async function acknowledge(trx: Kysely<unknown>, scope: CustomerScope, arriving: HeartbeatToStore): Promise<void> {
+  for (const outcome of arriving.heartbeat.outcomes) {
+    await sql`update heartbeats_directives set acknowledged_at = now(), outcome = ${JSON.stringify(outcome)}::jsonb
+      where customer = ${scope.customer} and product = ${arriving.product} and id = ${outcome.id}
+        and acknowledged_at is null`.execute(trx);
+  }
+}
+
+interface LedgerRow {
+  stream: Stream;
+  epoch: Epoch;
+  sealed_to: string;
+  head: Sha256 | null;
+  spooled_bytes: string;
+  oldest_at: Date | null;
+  signature: string;
+  announced_at: Date;
+  reported_at: Date;
+}
+
+function ledgerOf(row: LedgerRow): KeptLedger {
+  return {
+    stream: row.stream,
+    epoch: row.epoch,
+    sealedTo: Number(row.sealed_to),
+    head: row.head,
+    spooledBytes: Number(row.spooled_bytes),
+    oldestAt: row.oldest_at,
+    signature: row.signature,
+    announcedAt: row.announced_at,
+    reportedAt: row.reported_at,
+  };
+}
+
+const FACTS = sql`select p.product, p.version, p.host, p.address, p.ready, p.ready_since, p.sending, p.sending_since,
+  p.agents, p.clock_offset_ms, s.at from heartbeats_products p
+  left join heartbeats_last_seen s on s.customer = p.customer and s.product = p.product`;
+
+interface FactsRow {
+  product: ProductId;
+  version: string;
+  host: string;
+  address: string;
+  ready: Readiness;
+  ready_since: Date;
+  sending: "on" | "disabled";
+  sending_since: Date;
+  agents: number | null;
+  clock_offset_ms: number | null;
+  at: Date | null;
+}
+
+function factsOf(row: FactsRow): HeartbeatFacts {
+  return {
+    product: row.product,
+    version: row.version,
+    host: row.host,
+    address: row.address,
+    ready: row.ready,
+    readySince: row.ready_since,
+    sending: row.sending,
+    sendingSince: row.sending_since,
+    agents: row.agents,
+    clockOffsetMs: row.clock_offset_ms,
+    lastSeenAt: row.at,
+  };
+}

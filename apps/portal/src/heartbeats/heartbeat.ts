@@ -1,0 +1,131 @@
+// Heartbeats: what a product says of itself, and what its silence means.
+// I1  Only the portal's clock judges liveness; a product's own time is shown, never used.
+// I2  Silence counts only while a status server was serving: the portal's absence is nobody's fault.
+// I3  A repeated (start, counter) with the same content is a retry and changes nothing; with other content it is refused.
+
+import type { Liveness, ProductId } from "@tms/records";
+import type { Directive, DirectiveOutcome, Ledger } from "./ledger.ts";
+
+export interface ReadinessReason {
+  code: string;
+  text: string;
+}
+
+export interface Readiness {
+  ok: boolean;
+  reasons: ReadinessReason[];
+}
+
+/** One heartbeat as it arrived, already checked in form. */
+export interface Heartbeat {
+  start: string;
+  earlierStarts: string[];
+  counter: number;
+  version: string;
+  host: string;
+  instanceId: string;
+  localTime: Date;
+  ready: Readiness;
+  sending: "on" | "disabled";
+  agents: number | null;
+  ledgers: Ledger[];
+  outcomes: DirectiveOutcome[];
+}
+
+/** The last heartbeat that was accepted of a product. */
+export interface KnownStart {
+  start: string;
+  counter: number;
+  contentDigest: string;
+}
+
+export type Acceptance =
+  | { kind: "first" }
+  | { kind: "next" }
+  | { kind: "restart" }
+  /** The product does not remember the start that we know: a restore or a clone. It is accepted, and marked. */
+  | { kind: "diverged"; from: string }
+  | { kind: "retry" }
+  | { kind: "replayed" };
+
+/** Decides what an arriving heartbeat is in the light of the last one (architecture, section 5). */
+export function acceptanceOf(
+  known: KnownStart | null,
+  arriving: { start: string; counter: number; earlierStarts: readonly string[]; contentDigest: string },
+): Acceptance {
+  if (known === null) return { kind: "first" };
+  if (known.start !== arriving.start) {
+    return arriving.earlierStarts.includes(known.start) ? { kind: "restart" } : { kind: "diverged", from: known.start };
+  }
+  if (arriving.counter > known.counter) return { kind: "next" };
+  const isSame = arriving.counter === known.counter && arriving.contentDigest === known.contentDigest;
+  return isSame ? { kind: "retry" } : { kind: "replayed" };
+}
+
+/** A time in which at least one status server was serving. */
+export interface ServingPeriod {
+  since: Date;
+  until: Date;
+}
+
+export interface SilenceRules {
+  heartbeatIntervalMs: number;
+  offlineAfterMs: number;
+}
+
+/** The defaults of domain.md, section 3: 60 s between heartbeats, offline after half an hour. */
+export const DEFAULT_SILENCE_RULES: SilenceRules = { heartbeatIntervalMs: 60_000, offlineAfterMs: 30 * 60_000 };
+
+const LATE_AFTER_INTERVALS = 2;
+const OFFLINE_AFTER_INTERVALS = 3;
+
+/** Judges a product's silence by the portal's clock alone. */
+export function livenessOf(
+  lastSeenAt: Date | null,
+  time: { now: Date; serving: readonly ServingPeriod[] },
+  rules: SilenceRules = DEFAULT_SILENCE_RULES,
+): Liveness {
+  if (lastSeenAt === null) return "awaited";
+  const lateAfterMs = rules.heartbeatIntervalMs * LATE_AFTER_INTERVALS;
+  const offlineAfterMs = Math.max(rules.heartbeatIntervalMs * OFFLINE_AFTER_INTERVALS, rules.offlineAfterMs);
+  const countedMs = servedMs({ since: lastSeenAt, until: time.now }, time.serving);
+  if (countedMs > offlineAfterMs) return "offline";
+  if (countedMs > lateAfterMs) return "late";
+  const silentMs = time.now.getTime() - lastSeenAt.getTime();
+  return silentMs > lateAfterMs ? "portal-away" : "online";
+}
+
+/** How much of a span was served; periods of several nodes may overlap and count once. */
+export function servedMs(span: ServingPeriod, serving: readonly ServingPeriod[]): number {
+  const ordered = serving
+    .map((period) => ({
+      from: Math.max(period.since.getTime(), span.since.getTime()),
+      to: Math.min(period.until.getTime(), span.until.getTime()),
+    }))
+    .filter((period) => period.to > period.from)
+    .sort((one, other) => one.from - other.from);
+  let counted = 0;
+  let reached = Number.NEGATIVE_INFINITY;
+  for (const period of ordered) {
+    counted += Math.max(0, period.to - Math.max(period.from, reached));
+    reached = Math.max(reached, period.to);
+  }
+  return counted;
+}
+
+/** What the portal knows of a product from its heartbeats alone. */
+export interface HeartbeatFacts {
+  product: ProductId;
+  version: string;
+  host: string;
+  address: string;
+  ready: Readiness;
+  readySince: Date;
+  sending: "on" | "disabled";
+  sendingSince: Date;
+  agents: number | null;
+  clockOffsetMs: number | null;
+  lastSeenAt: Date | null;
+}
+
+export type { Directive, DirectiveOutcome, Ledger };

@@ -1,0 +1,17 @@
+export { createGiveDirectives } from "./give-directives.ts";
+export {
+  type Acceptance,
+  acceptanceOf,
+  DEFAULT_SILENCE_RULES,
+  type Heartbeat,
+  type HeartbeatFacts,
+  livenessOf,
+  type Readiness,
+  type ServingPeriod,
+} from "./heartbeat.ts";
+export { heartbeatHandlers } from "./heartbeat-routes.ts";
+export { createHeartbeatStore, DIRECTIVES_CHANNEL, type HeartbeatStore } from "./heartbeat-store.ts";
+export { createLastSeenWriter, type LastSeenWriter } from "./last-seen-writer.ts";
+export type { Directive, DirectiveKind, KeptLedger } from "./ledger.ts";
+export { createRecordHeartbeat } from "./record-heartbeat.ts";
+export { createNewsWaiters, type NewsWaiters } from "./wait-for-news.ts";

@@ -1,0 +1,70 @@
+import type { CustomerId, CustomerScope, ProductId, ProviderScope } from "@tms/records";
+
+/** One statement a second for all: last-seen is the hot row of every fleet (notes/storage.md). */
+const FLUSH_EVERY_MS = 1000;
+
+export interface SeenProduct {
+  customer: CustomerId;
+  product: ProductId;
+  /** How long before the statement the request arrived; the database's clock makes the time of it. */
+  agoMs: number;
+}
+
+export interface LastSeenStore {
+  writeSeen(scope: ProviderScope, seen: readonly SeenProduct[]): Promise<void>;
+  /** Says that this node serves; silence counts only then. */
+  writeServing(scope: ProviderScope, node: string): Promise<void>;
+}
+
+export interface LastSeenWriter {
+  note(scope: CustomerScope, product: ProductId): void;
+  /** Writes what was noted; also called by the timer once a second. */
+  flush(): Promise<void>;
+  start(): void;
+  stop(): Promise<void>;
+}
+
+/** Collects arrivals in memory and writes them once a second; a crash loses at most the last second of "seen". */
+export function createLastSeenWriter(deps: {
+  store: LastSeenStore;
+  scope: ProviderScope;
+  node: string;
+  monotonicMs: () => number;
+  onError: (error: unknown) => void;
+}): LastSeenWriter {
+  let noted = new Map<ProductId, { customer: CustomerId; atMs: number }>();
+  let timer: NodeJS.Timeout | null = null;
+  let flushing: Promise<void> = Promise.resolve();
+
+  async function flushNow(): Promise<void> {
+    const batch = noted;
+    noted = new Map();
+    const nowMs = deps.monotonicMs();
+    const seen = [...batch].map(([product, at]) => ({ customer: at.customer, product, agoMs: nowMs - at.atMs }));
+    await deps.store.writeServing(deps.scope, deps.node);
+    if (seen.length > 0) await deps.store.writeSeen(deps.scope, seen);
+  }
+
+  function flush(): Promise<void> {
+    flushing = flushing.then(flushNow);
+    const result = flushing;
+    // The next flush must not inherit this one's failure; the caller still sees it.
+    flushing = flushing.catch(() => undefined);
+    return result;
+  }
+
+  return {
+    note: (scope, product) => {
+      noted.set(product, { customer: scope.customer, atMs: deps.monotonicMs() });
+    },
+    flush,
+    start() {
+      timer ??= setInterval(() => void flush().catch(deps.onError), FLUSH_EVERY_MS);
+    },
+    async stop() {
+      if (timer !== null) clearInterval(timer);
+      timer = null;
+      await flush().catch(deps.onError);
+    },
+  };
+}

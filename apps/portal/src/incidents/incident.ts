@@ -1,0 +1,90 @@
+// Incidents: threat events of one endpoint and one chain that tell one story, grouped as they arrive.
+// N1  An event joins the incident that knows its chain or its threat; else it opens one.
+// N2  Grouping is idempotent by record id and does not depend on the order of arrival.
+
+import {
+  type ChainId,
+  type CustomerId,
+  type EndpointId,
+  type IncidentId,
+  type IncidentState,
+  MITIGATION_STATUS_TABLE,
+  type MitigationStatus,
+  type RecordId,
+  SEVERITIES,
+  type Severity,
+  type ThreatId,
+} from "@tms/records";
+
+export interface Incident {
+  id: IncidentId;
+  customer: CustomerId;
+  number: number;
+  endpoint: EndpointId;
+  host: string;
+  title: string;
+  severity: Severity;
+  state: IncidentState;
+  stateSince: Date;
+  chains: ChainId[];
+  threats: ThreatId[];
+  firstEventAt: Date;
+  lastEventAt: Date;
+  events: number;
+}
+
+/** The part of a threat event that grouping looks at. */
+export interface IncidentEvent {
+  record: RecordId;
+  endpoint: EndpointId;
+  host: string;
+  occurredAt: Date;
+  threatId: ThreatId;
+  threatName: string;
+  chain: ChainId | null;
+  severity: Severity;
+  status: MitigationStatus;
+}
+
+export function incidentShortId(number: number): string {
+  return `I-${number}`;
+}
+
+export function belongsTo(incident: Pick<Incident, "endpoint" | "chains" | "threats">, event: IncidentEvent): boolean {
+  return (
+    incident.endpoint === event.endpoint &&
+    (incident.threats.includes(event.threatId) || (event.chain !== null && incident.chains.includes(event.chain)))
+  );
+}
+
+/** What an incident is after one more event; state changes by people are kept unless the threat acts again. */
+export function withEvent(incident: Incident, event: IncidentEvent, now: Date): Incident {
+  const state = stateWith(incident.state, event);
+  return {
+    ...incident,
+    host: event.host,
+    severity: worse(incident.severity, event.severity),
+    state,
+    stateSince: state === incident.state ? incident.stateSince : now,
+    chains:
+      event.chain === null || incident.chains.includes(event.chain)
+        ? incident.chains
+        : [...incident.chains, event.chain],
+    threats: incident.threats.includes(event.threatId) ? incident.threats : [...incident.threats, event.threatId],
+    firstEventAt: event.occurredAt < incident.firstEventAt ? event.occurredAt : incident.firstEventAt,
+    lastEventAt: event.occurredAt > incident.lastEventAt ? event.occurredAt : incident.lastEventAt,
+  };
+}
+
+/** A cleanup that resolved everything resolves the incident; a new unresolved threat opens it again. */
+function stateWith(state: IncidentState, event: IncidentEvent): IncidentState {
+  if (state === "false-positive") return state;
+  const row = MITIGATION_STATUS_TABLE[event.status];
+  if (row.group === "resolved") return "resolved";
+  if (state === "resolved" && (row.needsAction || event.status === "rollback-successful")) return "in-progress";
+  return state;
+}
+
+export function worse(one: Severity, other: Severity): Severity {
+  return SEVERITIES.indexOf(one) >= SEVERITIES.indexOf(other) ? one : other;
+}

@@ -1,0 +1,1 @@
+export { createNews, type News } from "./news-store.ts";

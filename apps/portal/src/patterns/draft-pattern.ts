@@ -1,0 +1,72 @@
+import { type PatternManifest, parsePattern, planDigest, roleOf, targetPathOf } from "@tms/patterns";
+import { AppError, type CaseId, type CustomerScope, type EndpointId, type PatternState } from "@tms/records";
+import { LEAST_SIGNATURES, sha256Of } from "@tms/signing";
+import { type CustomPattern, mayReplaceDraft, type SignedRole } from "./custom-pattern.ts";
+
+export interface DraftCase {
+  id: CaseId;
+  shortId: string;
+  endpoint: EndpointId;
+}
+
+export interface DraftStore {
+  find(scope: CustomerScope, id: string, version: number): Promise<CustomPattern | null>;
+  /** Inserts the draft, or replaces one that nobody has signed. */
+  saveDraft(scope: CustomerScope, draft: Omit<CustomPattern, "stateSince" | "signatures" | "proposed">): Promise<void>;
+}
+
+/**
+ * Takes an expert's draft into a case: the bytes as they are, and what the expert's own tool found.
+ *
+ * @throws {AppError} `pattern.manifest_malformed` and its kin, `pattern.customer_differs`, `pattern.endpoint_differs`,
+ *   `case.differs`, `pattern.digest_mismatch`, `pattern.state_wrong`.
+ */
+export function createDraftPattern(deps: { patterns: DraftStore }) {
+  return async function draftPattern(
+    scope: CustomerScope,
+    target: DraftCase,
+    draft: { bytes: Buffer; check: { ok: boolean; digest: string; planDigest: string }; by: string },
+  ): Promise<CustomPattern> {
+    const manifest = parsePattern(draft.bytes);
+    refuseForeign(scope, target, manifest);
+    const digest = sha256Of(draft.bytes);
+    if (draft.check.digest !== digest || draft.check.planDigest !== planDigest(manifest)) {
+      throw new AppError("pattern.digest_mismatch", { digest, checked: draft.check.digest });
+    }
+    const existing = await deps.patterns.find(scope, manifest.id, manifest.version);
+    if (existing !== null && !mayReplaceDraft(existing)) {
+      throw new AppError("pattern.state_wrong", { id: manifest.id, version: manifest.version, state: existing.state });
+    }
+    const role: SignedRole = roleOf(manifest);
+    const state: PatternState = draft.check.ok ? "waits-for-first-signature" : "check-failed";
+    await deps.patterns.saveDraft(scope, {
+      id: manifest.id,
+      version: manifest.version,
+      title: manifest.title,
+      role,
+      caseId: target.id,
+      caseShortId: target.shortId,
+      state,
+      digest,
+      planDigest: planDigest(manifest),
+      targetPath: targetPathOf(manifest, role),
+      bytes: draft.bytes,
+      endpoints: manifest.endpoints,
+      check: draft.check,
+      signaturesNeeded: LEAST_SIGNATURES[role],
+      draftedBy: draft.by,
+    });
+    const saved = await deps.patterns.find(scope, manifest.id, manifest.version);
+    if (saved === null) throw new AppError("pattern.unknown", { id: manifest.id });
+    return saved;
+  };
+}
+
+/** A pattern for a case is for that case's customer and endpoint, and for nobody else. */
+function refuseForeign(scope: CustomerScope, target: DraftCase, manifest: PatternManifest): void {
+  if (manifest.customer !== scope.customer) throw new AppError("pattern.customer_differs", { id: manifest.id });
+  if (manifest.endpoints.some((endpoint) => endpoint !== target.endpoint)) {
+    throw new AppError("pattern.endpoint_differs", { id: manifest.id });
+  }
+  if (manifest.case !== null && manifest.case.id !== target.id) throw new AppError("case.differs", { id: manifest.id });
+}

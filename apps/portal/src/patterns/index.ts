@@ -1,0 +1,10 @@
+export { type CustomPattern, waitsForSignature } from "./custom-pattern.ts";
+export { createDraftPattern, type DraftCase } from "./draft-pattern.ts";
+export { type CeremonyBundle, createOpenRepository } from "./open-repository.ts";
+export { type PatternRouteDeps, patternRow, registerPatternRoutes } from "./pattern-routes.ts";
+export { createPatternStore, type IssuedJob, type PatternStore } from "./pattern-store.ts";
+export { createRefreshTimestamp } from "./publish-online.ts";
+export type { RepositoryStore } from "./repository.ts";
+export { repositoryHandlers } from "./repository-routes.ts";
+export { createRepositoryStore, type SqlRepositoryStore } from "./repository-store.ts";
+export { createSignPattern } from "./sign-pattern.ts";

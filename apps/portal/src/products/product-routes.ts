@@ -1,0 +1,113 @@
+import { type Completeness, type ProductRow, productRoutes } from "@tms/contracts/portal";
+import { AppError, type Clock, type CustomerId, type CustomerScope, type ProductId } from "@tms/records";
+import { type Audit, implement } from "@tms/server-kit";
+import type { FastifyInstance } from "fastify";
+import { hasEnded } from "./product-state.ts";
+import type { ProductOverview } from "./read-products.ts";
+
+export interface ProductRouteDeps {
+  readProducts(): Promise<ProductOverview[]>;
+  customerNames(): Promise<(id: CustomerId) => string>;
+  completeness(scope: CustomerScope, product: ProductId): Promise<Completeness[]>;
+  removeProduct(
+    scope: CustomerScope,
+    product: ProductId,
+    confirmation: { typedName: string; by: string },
+  ): Promise<unknown>;
+  heartbeatSeconds: number;
+  audit: Audit;
+  clock: Clock;
+}
+
+export function registerProductRoutes(app: FastifyInstance, deps: ProductRouteDeps): void {
+  async function located(id: ProductId): Promise<ProductOverview> {
+    const found = (await deps.readProducts()).find((one) => one.registered.id === id);
+    if (found === undefined) throw new AppError("product.unknown", { product: id });
+    return found;
+  }
+
+  implement(app, productRoutes.listProducts, async ({ query }) => {
+    const [overviews, nameOf] = await Promise.all([deps.readProducts(), deps.customerNames()]);
+    const ofCustomer = overviews.filter(
+      (one) => query.customer === undefined || one.registered.customer === query.customer,
+    );
+    const all = ofCustomer.map((one) => productRow(one, nameOf(one.registered.customer)));
+    const search = query.search?.toLowerCase() ?? "";
+    const wanted = all.filter(
+      (row) =>
+        (query.state === undefined ? !hasEnded(row.state) : row.state === query.state) &&
+        [row.name, row.host, row.address, row.customer.name].some((text) => text.toLowerCase().includes(search)),
+    );
+    wanted.sort(
+      (one, other) => Number(other.needsSomebody) - Number(one.needsSomebody) || one.name.localeCompare(other.name),
+    );
+    const counts: Record<string, number> = {};
+    for (const row of all) counts[row.state] = (counts[row.state] ?? 0) + 1;
+    return {
+      rows: wanted.slice((query.page - 1) * query.pageSize, query.page * query.pageSize),
+      total: wanted.length,
+      asOf: deps.clock.now().toISOString(),
+      counts,
+      unregistered: all.filter((row) => hasEnded(row.state)).length,
+      customers: new Set(all.map((row) => row.customer.id)).size,
+    };
+  });
+
+  implement(app, productRoutes.getProduct, async ({ params }) => {
+    const [overview, nameOf] = await Promise.all([located(params.id), deps.customerNames()]);
+    const { registered } = overview;
+    return {
+      ...productRow(overview, nameOf(registered.customer)),
+      certificate: {
+        serial: registered.certificateSerial,
+        notAfter: registered.certificateNotAfter.toISOString(),
+        fingerprint: registered.spki,
+      },
+      sshFingerprint: registered.sshFingerprint,
+      protocolSeen: overview.lastLogs?.protocol ?? null,
+      completeness: await deps.completeness({ customer: registered.customer }, registered.id),
+      heartbeatSeconds: deps.heartbeatSeconds,
+    };
+  });
+
+  implement(app, productRoutes.removeProduct, async ({ params, body, session }) => {
+    const { registered } = await located(params.id);
+    const scope: CustomerScope = { customer: registered.customer };
+    await deps.removeProduct(scope, params.id, { typedName: body.typedName, by: session.userName });
+    await deps.audit.write({
+      actor: session.userName,
+      action: "product.removed",
+      subject: params.id,
+      detail: { name: registered.name, host: registered.host },
+      customer: registered.customer,
+    });
+    return { removed: true as const };
+  });
+}
+
+function productRow(overview: ProductOverview, customerName: string): ProductRow {
+  const { registered, heard, facts, standing, records } = overview;
+  return {
+    id: registered.id,
+    customer: { id: registered.customer, name: customerName },
+    name: registered.name,
+    host: heard?.host ?? registered.host,
+    state: standing.state,
+    stateSince: standing.since?.toISOString() ?? null,
+    stateReason: standing.reason,
+    needsSomebody: standing.needsSomebody,
+    registration: facts.registration,
+    liveness: facts.liveness,
+    ready: facts.ready,
+    sending: facts.sending,
+    identity: "one",
+    lastHeartbeatAt: facts.lastSeenAt?.toISOString() ?? null,
+    lastLogsAt: overview.lastLogs?.at.toISOString() ?? null,
+    agents: heard?.agents ?? null,
+    version: heard?.version ?? registered.version,
+    address: heard?.address ?? registered.address,
+    email: registered.email,
+    records: { ...records, trueUpTo: records.trueUpTo?.toISOString() ?? null },
+    registeredAt: registered.registeredAt.toISOString(),
+  };
+}

@@ -1,0 +1,121 @@
+import type { Clock, CustomerId, CustomerScope, ProductId, ProviderScope, Registration } from "@tms/records";
+import { type ProductFacts, type StateOfProduct, stateOfProduct } from "./product-state.ts";
+
+/** What the other slices know of products; this slice keeps nothing itself. */
+export interface Registered {
+  customer: CustomerId;
+  id: ProductId;
+  name: string;
+  host: string;
+  version: string;
+  address: string;
+  email: string | null;
+  registration: Registration;
+  registeredAt: Date;
+  endedAt: Date | null;
+  endedBy: string | null;
+  certificateSerial: string;
+  certificateNotAfter: Date;
+  spki: string;
+  sshFingerprint: string;
+}
+
+export interface Heard {
+  product: ProductId;
+  version: string;
+  host: string;
+  address: string;
+  ready: { ok: boolean; reasons: { code: string; text: string }[] };
+  readySince: Date;
+  sending: "on" | "disabled";
+  sendingSince: Date;
+  agents: number | null;
+  lastSeenAt: Date | null;
+}
+
+export interface ReadProductsDeps {
+  provider: ProviderScope;
+  registered(scope: ProviderScope): Promise<Registered[]>;
+  heard(scope: ProviderScope): Promise<Heard[]>;
+  livenessOf(
+    lastSeenAt: Date | null,
+    now: Date,
+    serving: readonly { since: Date; until: Date }[],
+  ): ProductFacts["liveness"];
+  serving(scope: ProviderScope, after: Date): Promise<{ since: Date; until: Date }[]>;
+  sent(scope: ProviderScope): Promise<Map<ProductId, { sent: number; reportedAt: Date }>>;
+  lastLogs(scope: ProviderScope): Promise<Map<ProductId, { at: Date; protocol: "ssl" | "ssh" }>>;
+  loss(scope: ProviderScope): Promise<Map<ProductId, { lost: number; unreadable: number }>>;
+  beside(scope: ProviderScope): Promise<Map<ProductId, { repeated: number; keptAside: number }>>;
+  distinct(scope: CustomerScope): Promise<Map<ProductId, number>>;
+  clock: Clock;
+}
+
+export interface ProductOverview {
+  registered: Registered;
+  heard: Heard | null;
+  facts: ProductFacts;
+  standing: StateOfProduct;
+  lastLogs: { at: Date; protocol: "ssl" | "ssh" } | null;
+  records: { sent: number | null; received: number; lost: number; trueUpTo: Date | null };
+}
+
+/** Periods of service older than this cannot matter: the longest threshold is shorter. */
+const SERVING_MEMORY_MS = 8 * 24 * 3_600_000;
+
+/** All registered products with what is known of each. */
+export function createReadProducts(deps: ReadProductsDeps) {
+  return async function readProducts(): Promise<ProductOverview[]> {
+    const { provider } = deps;
+    const now = deps.clock.now();
+    const [registered, heard, serving, sent, lastLogs, loss, beside] = await Promise.all([
+      deps.registered(provider),
+      deps.heard(provider),
+      deps.serving(provider, new Date(now.getTime() - SERVING_MEMORY_MS)),
+      deps.sent(provider),
+      deps.lastLogs(provider),
+      deps.loss(provider),
+      deps.beside(provider),
+    ]);
+    const distinct = await distinctOf(deps, new Set(registered.map((one) => one.customer)));
+    const heardBy = new Map(heard.map((one) => [one.product, one]));
+    return registered.map((one) => {
+      const said = heardBy.get(one.id) ?? null;
+      const facts: ProductFacts = {
+        registration: one.registration,
+        registeredAt: one.registeredAt,
+        endedAt: one.endedAt,
+        endedBy: one.endedBy,
+        liveness: deps.livenessOf(said?.lastSeenAt ?? null, now, serving),
+        lastSeenAt: said?.lastSeenAt ?? null,
+        ready: said?.ready ?? null,
+        readySince: said?.readySince ?? null,
+        sending: said?.sending ?? "on",
+        sendingSince: said?.sendingSince ?? null,
+      };
+      const aside = beside.get(one.id);
+      const ledger = sent.get(one.id);
+      return {
+        registered: one,
+        heard: said,
+        facts,
+        standing: stateOfProduct(facts),
+        lastLogs: lastLogs.get(one.id) ?? null,
+        records: {
+          sent: ledger?.sent ?? null,
+          received: (distinct.get(one.id) ?? 0) + (aside?.repeated ?? 0) + (aside?.keptAside ?? 0),
+          lost: loss.get(one.id)?.lost ?? 0,
+          trueUpTo: ledger?.reportedAt ?? null,
+        },
+      };
+    });
+  };
+}
+
+async function distinctOf(deps: ReadProductsDeps, customers: ReadonlySet<CustomerId>): Promise<Map<ProductId, number>> {
+  const all = new Map<ProductId, number>();
+  for (const customer of customers) {
+    for (const [product, count] of await deps.distinct({ customer })) all.set(product, count);
+  }
+  return all;
+}

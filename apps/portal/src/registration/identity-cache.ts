@@ -1,0 +1,63 @@
+import type { IdentitySource, PeerLookup } from "@tms/link/upper";
+import type { Clock, CustomerId, ProductId, ProviderScope, Sha256 } from "@tms/records";
+import type { RegisteredProduct } from "./registered-product.ts";
+
+/** The longest that a removed product may still be known, should the NOTIFY be lost (architecture, section 5). */
+const REMEMBER_MS = 10_000;
+/** Bounds the memory that strangers' keys can take. */
+const MAX_REMEMBERED = 20_000;
+
+export interface IdentityCacheDeps {
+  store: {
+    bySpki(scope: ProviderScope, spki: Sha256): Promise<RegisteredProduct | null>;
+    bySshKey(scope: ProviderScope, product: string, publicKeyBlob: Buffer): Promise<RegisteredProduct | null>;
+  };
+  isExpired(customer: CustomerId): Promise<boolean>;
+  scope: ProviderScope;
+  clock: Clock;
+}
+
+/** Tells the link who is speaking, by the key's hash in the products table, remembered for ten seconds at most. */
+export function createIdentityCache(
+  deps: IdentityCacheDeps,
+): IdentitySource & { forget(product: ProductId): void; forgetAll(): void } {
+  const remembered = new Map<string, { product: RegisteredProduct; atMs: number }>();
+
+  async function lookUp(key: string, find: () => Promise<RegisteredProduct | null>): Promise<PeerLookup> {
+    const nowMs = deps.clock.now().getTime();
+    const cached = remembered.get(key);
+    if (cached !== undefined && nowMs - cached.atMs < REMEMBER_MS) return peerOf(cached.product);
+    const product = await find();
+    // Unknown keys are asked anew each time: a registration must count at once.
+    if (product === null) return { kind: "unknown" };
+    if (remembered.size >= MAX_REMEMBERED) remembered.clear();
+    remembered.set(key, { product, atMs: nowMs });
+    return peerOf(product);
+  }
+
+  async function peerOf(product: RegisteredProduct): Promise<PeerLookup> {
+    return {
+      kind: "known",
+      registration: product.registration,
+      certificateNotAfter: product.certificateNotAfter,
+      peer: {
+        customer: product.customer,
+        product: product.id,
+        endpoint: null,
+        kind: product.kind,
+        signingKeySpki: product.signingKeySpki,
+        customerExpired: await deps.isExpired(product.customer),
+      },
+    };
+  }
+
+  return {
+    bySpki: (spki) => lookUp(`spki ${spki}`, () => deps.store.bySpki(deps.scope, spki)),
+    bySshKey: (user, blob) =>
+      lookUp(`ssh ${user} ${blob.toString("base64")}`, () => deps.store.bySshKey(deps.scope, user, blob)),
+    forget(product) {
+      for (const [key, entry] of remembered) if (entry.product.id === product) remembered.delete(key);
+    },
+    forgetAll: () => remembered.clear(),
+  };
+}

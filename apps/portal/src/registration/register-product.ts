@@ -1,0 +1,84 @@
+import { AppError, type Clock, type CustomerScope, type ProductId, type Sha256 } from "@tms/records";
+import { productIdFor, type RegisteredProduct, type RegistrationRequest, sshKeyBlob } from "./registered-product.ts";
+
+/** Days that a product's certificate is valid (architecture, section 5). */
+const CERTIFICATE_DAYS = 90;
+
+export interface RegisterProductStore {
+  /** Products of this customer, for telling a registration anew from a first one. */
+  ofCustomer(scope: CustomerScope): Promise<RegisteredProduct[]>;
+  /** Writes the product; an existing one gets the new keys and stands as registered again. */
+  save(
+    scope: CustomerScope,
+    product: Omit<RegisteredProduct, "registeredAt" | "endedAt" | "endedBy">,
+    sshKey: Buffer,
+  ): Promise<void>;
+}
+
+export interface RegisterProductDeps {
+  store: RegisterProductStore;
+  checkCredentials(userName: string, password: string, fromAddress: string): Promise<CustomerScope>;
+  issueClient(request: {
+    csrPem: string;
+    customer: CustomerScope["customer"];
+    product: ProductId;
+    days: number;
+  }): Promise<{
+    certPem: string;
+    spki: Sha256;
+    serial: string;
+    notAfter: Date;
+  }>;
+  sshFingerprintOf(blob: Buffer): string;
+  newId: () => ProductId;
+  clock: Clock;
+}
+
+export interface Registered {
+  scope: CustomerScope;
+  product: ProductId;
+  certificatePem: string;
+}
+
+/**
+ * Registers a product: user name and password buy a certificate over the caller's own key.
+ *
+ * @throws {AppError} `link.credentials_wrong`, `link.credentials_throttled`, `link.csr_invalid`.
+ */
+export function createRegisterProduct(deps: RegisterProductDeps) {
+  return async function registerProduct(
+    request: RegistrationRequest,
+    credentials: { userName: string; password: string },
+    fromAddress: string,
+  ): Promise<Registered> {
+    const scope = await deps.checkCredentials(credentials.userName, credentials.password, fromAddress);
+    // Agents enrol at their mitigator; the portal knows them by their endpoint ids only.
+    if (request.kind === "agent") throw new AppError("request.malformed", { kind: request.kind });
+    const product = productIdFor(await deps.store.ofCustomer(scope), request.instanceId, deps.newId());
+    const days = CERTIFICATE_DAYS;
+    const certificate = await deps.issueClient({ csrPem: request.csrPem, customer: scope.customer, product, days });
+    const sshKey = sshKeyBlob(request.sshPublicKey);
+    await deps.store.save(
+      scope,
+      {
+        customer: scope.customer,
+        id: product,
+        kind: request.kind,
+        name: request.name,
+        host: request.host,
+        version: request.version,
+        address: fromAddress,
+        email: request.email,
+        instanceId: request.instanceId,
+        registration: request.pinned ? "registered" : "unconfirmed",
+        spki: certificate.spki,
+        sshFingerprint: deps.sshFingerprintOf(sshKey),
+        signingKeySpki: request.signingKeySpki,
+        certificateSerial: certificate.serial,
+        certificateNotAfter: certificate.notAfter,
+      },
+      sshKey,
+    );
+    return { scope, product, certificatePem: certificate.certPem };
+  };
+}

@@ -1,0 +1,117 @@
+import type { CustomerId, CustomerScope, ProductId, ProviderScope, Registration, Sha256 } from "@tms/records";
+import { type Databases, inCustomer, inProvider } from "@tms/server-kit";
+import { type RawBuilder, sql } from "kysely";
+import type { EndRegistrationStore } from "./end-registration.ts";
+import type { RegisterProductStore } from "./register-product.ts";
+import type { ProductKind, RegisteredProduct } from "./registered-product.ts";
+
+/** Payload of the NOTIFY on this channel: the product whose identity changed. */
+export const IDENTITY_CHANNEL = "tms_identity";
+
+export interface RegistrationStore extends RegisterProductStore, EndRegistrationStore {
+  /** Who has this key, whatever the customer: asked before anybody is known. */
+  bySpki(scope: ProviderScope, spki: Sha256): Promise<RegisteredProduct | null>;
+  bySshKey(scope: ProviderScope, product: string, publicKeyBlob: Buffer): Promise<RegisteredProduct | null>;
+  list(scope: ProviderScope): Promise<RegisteredProduct[]>;
+  findAnywhere(scope: ProviderScope, product: ProductId): Promise<RegisteredProduct | null>;
+}
+
+const COLUMNS = sql`customer, id, kind, name, host, version, address, email, instance_id, registration, spki,
+  ssh_fingerprint, signing_key, certificate_serial, certificate_not_after, registered_at, ended_at, ended_by`;
+
+export function createRegistrationStore(db: Databases): RegistrationStore {
+  const anywhere = (condition: RawBuilder<unknown>) =>
+    inProvider(db.provider, async (trx) => {
+      const { rows } = await sql<Row>`select ${COLUMNS} from registration_products where ${condition}`.execute(trx);
+      return rows[0] === undefined ? null : productOf(rows[0]);
+    });
+  return {
+    ofCustomer: (scope) =>
+      inCustomer(db.app, scope, async (trx) => {
+        const { rows } = await sql<Row>`select ${COLUMNS} from registration_products
+          where customer = ${scope.customer}`.execute(trx);
+        return rows.map(productOf);
+      }),
+    save: (scope, product, sshKey) =>
+      inCustomer(db.app, scope, async (trx) => {
+        await sql`insert into registration_products (customer, id, kind, name, host, version, address, email,
+            instance_id, registration, spki, ssh_key, ssh_fingerprint, signing_key, certificate_serial,
+            certificate_not_after)
+          values (${scope.customer}, ${product.id}, ${product.kind}, ${product.name}, ${product.host},
+            ${product.version}, ${product.address}, ${product.email}, ${product.instanceId}, ${product.registration},
+            ${product.spki}, ${sshKey}, ${product.sshFingerprint}, ${product.signingKeySpki},
+            ${product.certificateSerial}, ${product.certificateNotAfter})
+          on conflict (customer, id) do update set kind = excluded.kind, name = excluded.name, host = excluded.host,
+            version = excluded.version, address = excluded.address, email = excluded.email,
+            registration = excluded.registration, spki = excluded.spki, ssh_key = excluded.ssh_key,
+            ssh_fingerprint = excluded.ssh_fingerprint, signing_key = excluded.signing_key,
+            certificate_serial = excluded.certificate_serial, certificate_not_after = excluded.certificate_not_after,
+            registered_at = now(), ended_at = null, ended_by = null`.execute(trx);
+        await sql`select pg_notify(${IDENTITY_CHANNEL}, ${product.id})`.execute(trx);
+      }),
+    find: (scope, product) =>
+      inCustomer(db.app, scope, async (trx) => {
+        const { rows } = await sql<Row>`select ${COLUMNS} from registration_products
+          where customer = ${scope.customer} and id = ${product}`.execute(trx);
+        return rows[0] === undefined ? null : productOf(rows[0]);
+      }),
+    end: (scope, product, how) =>
+      inCustomer(db.app, scope, async (trx) => {
+        await sql`update registration_products set registration = ${how.registration}, ended_at = now(),
+          ended_by = ${how.by} where customer = ${scope.customer} and id = ${product}`.execute(trx);
+        await sql`select pg_notify(${IDENTITY_CHANNEL}, ${product})`.execute(trx);
+      }),
+    bySpki: (_, spki) => anywhere(sql`spki = ${spki}`),
+    bySshKey: (_, product, publicKeyBlob) => anywhere(sql`id::text = ${product} and ssh_key = ${publicKeyBlob}`),
+    findAnywhere: (_, product) => anywhere(sql`id = ${product}`),
+    list: () =>
+      inProvider(db.provider, async (trx) => {
+        const { rows } = await sql<Row>`select ${COLUMNS} from registration_products order by name, id`.execute(trx);
+        return rows.map(productOf);
+      }),
+  };
+}
+
+interface Row {
+  customer: CustomerId;
+  id: ProductId;
+  kind: ProductKind;
+  name: string;
+  host: string;
+  version: string;
+  address: string;
+  email: string | null;
+  instance_id: string;
+  registration: Registration;
+  spki: Sha256;
+  ssh_fingerprint: string;
+  signing_key: Buffer;
+  certificate_serial: string;
+  certificate_not_after: Date;
+  registered_at: Date;
+  ended_at: Date | null;
+  ended_by: string | null;
+}
+
+function productOf(row: Row): RegisteredProduct {
+  return {
+    customer: row.customer,
+    id: row.id,
+    kind: row.kind,
+    name: row.name,
+    host: row.host,
+    version: row.version,
+    address: row.address,
+    email: row.email,
+    instanceId: row.instance_id,
+    registration: row.registration,
+    spki: row.spki,
+    sshFingerprint: row.ssh_fingerprint,
+    signingKeySpki: row.signing_key,
+    certificateSerial: row.certificate_serial,
+    certificateNotAfter: row.certificate_not_after,
+    registeredAt: row.registered_at,
+    endedAt: row.ended_at,
+    endedBy: row.ended_by,
+  };
+}

@@ -25,6 +25,7 @@ create table agents_agents (
   -- The last heartbeat that was taken in; a repeat of it is a retry and changes nothing.
   start_id uuid,
   counter bigint,
+  heartbeat_digest text,
   clock_offset_ms double precision not null default 0
 );
 

@@ -1,7 +1,7 @@
 -- The link to the portal: the settings page's values and the registration they bought.
 
 create table portal_link_settings (
-  only boolean primary key default true check (only),
+  single boolean primary key default true check (single),
   settings jsonb not null,
   -- Sealed with the key of the secret box; never leaves the process.
   password_sealed text,
@@ -13,7 +13,7 @@ create table portal_link_settings (
 );
 
 create table portal_link_registration (
-  only boolean primary key default true check (only),
+  single boolean primary key default true check (single),
   identity jsonb not null,
   customer_name text,
   user_name text not null,

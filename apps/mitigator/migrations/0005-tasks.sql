@@ -1,7 +1,7 @@
 -- What happens without asking.
 
 create table tasks_settings (
-  only boolean primary key default true check (only),
+  single boolean primary key default true check (single),
   on_threat text not null,
   on_pattern text not null
 );

@@ -3,6 +3,7 @@ import { mitigationRoutes } from "@tms/contracts/mitigator";
 import { BATCH_LIMITS } from "@tms/link";
 import {
   type BatchIntake,
+  heartbeatDigest,
   type IdentitySource,
   type PackagePort,
   type PatternPort,
@@ -143,6 +144,7 @@ function heartbeatOf(request: HeartbeatRequest) {
   return {
     start: request.start,
     counter: request.counter,
+    digest: heartbeatDigest(request),
     version: request.version,
     host: request.host,
     localTime: new Date(request.localTime),

@@ -18,6 +18,7 @@ interface AgentTable {
   enrolled_at: Date;
   start_id: string | null;
   counter: string | number | null;
+  heartbeat_digest: Sha256 | null;
   clock_offset_ms: number;
 }
 
@@ -39,6 +40,8 @@ export interface AgentTables {
 export interface HeartbeatMark {
   start: string;
   counter: number;
+  /** Of the whole request: a retry says the same. */
+  digest: Sha256;
   clockOffsetMs: number;
   announced: readonly { stream: string; epoch: string; sealedTo: number }[];
 }
@@ -50,7 +53,7 @@ export interface AgentStore extends EnrolmentStore, TokenStore {
   /**
    * Notes a heartbeat.
    *
-   * @returns "taken", "repeated" for a retry of the last one, "replayed" for a counter that was passed already.
+   * @returns "taken", "repeated" for a retry of the last one, "replayed" for a counter that was passed already, or used for something else.
    */
   markHeartbeat(product: ProductId, mark: HeartbeatMark): Promise<"taken" | "repeated" | "replayed">;
 }
@@ -144,17 +147,23 @@ async function markHeartbeat(
   return db.transaction().execute(async (trx) => {
     const row = await trx
       .selectFrom("agents_agents")
-      .select(["start_id", "counter"])
+      .select(["start_id", "counter", "heartbeat_digest"])
       .where("product", "=", product)
       .forUpdate()
       .executeTakeFirstOrThrow();
     if (row.start_id === mark.start && row.counter !== null) {
-      if (Number(row.counter) === mark.counter) return "repeated";
-      if (Number(row.counter) > mark.counter) return "replayed";
+      const before = Number(row.counter);
+      if (before === mark.counter && row.heartbeat_digest === mark.digest) return "repeated";
+      if (before >= mark.counter) return "replayed";
     }
     await trx
       .updateTable("agents_agents")
-      .set({ start_id: mark.start, counter: mark.counter, clock_offset_ms: mark.clockOffsetMs })
+      .set({
+        start_id: mark.start,
+        counter: mark.counter,
+        heartbeat_digest: mark.digest,
+        clock_offset_ms: mark.clockOffsetMs,
+      })
       .where("product", "=", product)
       .execute();
     for (const { stream, epoch, sealedTo } of mark.announced) {

@@ -2,6 +2,7 @@ import type { IntakeStore, IntakeTransaction, ReceivedBatch } from "@tms/link/up
 import type { EndpointId, Epoch, ProductId, Sha256, Stream } from "@tms/records";
 import { AppError } from "@tms/records";
 import { type Generated, type Kysely, sql, type Transaction } from "kysely";
+import { storableJson, storableText } from "#app/storable-text.ts";
 import type { SetAside, WaitingBatch } from "./agent.ts";
 
 interface BatchTable {
@@ -148,7 +149,7 @@ function columnsOf(batch: ReceivedBatch) {
     first: batch.header.first,
     count: batch.header.count,
     digest: batch.digest,
-    header: JSON.stringify(batch.header) as unknown as ReceivedBatch["header"],
+    header: storableJson(batch.header),
     blob_key: batch.blobKey,
     bytes: batch.bytes,
     readable: batch.readable,
@@ -165,8 +166,7 @@ async function markRelayed(
     for (const { number, problem, line } of done.aside) {
       await trx
         .insertInto("agents_aside")
-        // PostgreSQL's text holds no NUL.
-        .values({ batch: batch.id, number, problem, line: line.replaceAll("\0", "\ufffd") })
+        .values({ batch: batch.id, number, problem: storableText(problem), line: storableText(line) })
         .onConflict((conflict) => conflict.columns(["batch", "number"]).doNothing())
         .execute();
     }

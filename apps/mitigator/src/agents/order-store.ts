@@ -1,5 +1,6 @@
 import type { DirectiveId, EndpointId } from "@tms/records";
 import type { Kysely } from "kysely";
+import { storableJson, storableText } from "#app/storable-text.ts";
 import type { Order, OrderKind, OrderOutcome } from "./agent.ts";
 
 interface DirectiveTable {
@@ -56,7 +57,7 @@ export function createOrderStore(db: Kysely<OrderTables>): OrderStore {
           id: order.id,
           endpoint: order.endpoint,
           kind: order.kind,
-          payload: JSON.stringify(order.payload) as unknown as Record<string, unknown>,
+          payload: storableJson(order.payload),
           created_at: now,
           expires_at: order.expiresAt,
         })
@@ -80,7 +81,7 @@ export function createOrderStore(db: Kysely<OrderTables>): OrderStore {
       for (const { id, ok, code, detail } of outcomes) {
         await db
           .updateTable("agents_directives")
-          .set({ outcome_at: now, ok, code, detail })
+          .set({ outcome_at: now, ok, code: nullOrText(code), detail: nullOrText(detail) })
           .where("id", "=", id)
           .where("endpoint", "=", endpoint)
           .where("outcome_at", "is", null)
@@ -135,4 +136,8 @@ async function deliver(db: Kysely<OrderTables>, endpoint: EndpointId, now: Date)
     await db.updateTable("agents_directives").set({ delivered_at: now }).where("id", "in", fresh).execute();
   }
   return rows.map(({ id, kind, payload, expires_at }) => ({ id, endpoint, kind, payload, expiresAt: expires_at }));
+}
+
+function nullOrText(text: string | null): string | null {
+  return text === null ? null : storableText(text);
 }

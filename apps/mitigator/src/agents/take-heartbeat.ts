@@ -1,10 +1,11 @@
-import { AppError, type Clock, type EndpointId, type ProductId } from "@tms/records";
+import { AppError, type Clock, type EndpointId, type ProductId, type Sha256 } from "@tms/records";
 import type { AgentStore, HeartbeatMark } from "./agent-store.ts";
 import type { OrderStore, ReportedOutcome } from "./order-store.ts";
 
 export interface AgentHeartbeat {
   start: string;
   counter: number;
+  digest: Sha256;
   version: string;
   host: string;
   localTime: Date;
@@ -36,6 +37,7 @@ export function createTakeHeartbeat(deps: {
     const marked = await deps.agents.markHeartbeat(from.product, {
       start: heartbeat.start,
       counter: heartbeat.counter,
+      digest: heartbeat.digest,
       clockOffsetMs: heartbeat.localTime.getTime() - now.getTime(),
       announced: heartbeat.announced,
     });

@@ -10,6 +10,7 @@ import type {
   ThreatId,
 } from "@tms/records";
 import { type Kysely, sql } from "kysely";
+import { storableText } from "#app/storable-text.ts";
 import { type Case, CLOSED_STATES } from "./case.ts";
 
 interface CaseTable {
@@ -146,10 +147,10 @@ async function insert(db: Kysely<CaseTables>, one: Case): Promise<boolean> {
     .values({
       id: one.id,
       endpoint: one.endpoint,
-      host: one.host,
+      host: storableText(one.host),
       threat: one.threat,
       events: [...one.events],
-      note: one.note,
+      note: storableText(one.note),
       opened_by: one.openedBy,
       opened_at: one.openedAt,
       state: one.state,

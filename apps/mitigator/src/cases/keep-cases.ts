@@ -1,4 +1,4 @@
-import type { Clock, EndpointId } from "@tms/records";
+import { AppError, type Clock, type EndpointId } from "@tms/records";
 import { type Case, collectingState } from "./case.ts";
 import type { CaseStore, PortalView } from "./case-store.ts";
 import type { PackageShelf } from "./receive-package.ts";
@@ -45,9 +45,11 @@ export function createKeepCases(deps: KeepCasesDeps) {
       const portal = deps.portal();
       if (portal === null) return;
       for (const one of await deps.cases.toPut()) {
-        const view = await portal.put(one);
-        await deps.cases.confirmed(one.id, one.state);
-        await deps.cases.mirror(view, deps.clock.now());
+        await settled(one, async () => {
+          const view = await portal.put(one);
+          await deps.cases.confirmed(one.id, one.state);
+          await deps.cases.mirror(view, deps.clock.now());
+        });
       }
     },
 
@@ -55,7 +57,8 @@ export function createKeepCases(deps: KeepCasesDeps) {
       const portal = deps.portal();
       if (portal === null) return;
       for (const one of await deps.cases.toForward()) {
-        await forward({ one, portal, signal });
+        const refused = await settled(one, () => forward({ one, portal, signal }));
+        if (refused) await deps.cases.setState(one.id, "package-failed", deps.clock.now());
       }
     },
 
@@ -66,6 +69,18 @@ export function createKeepCases(deps: KeepCasesDeps) {
       for (const view of views) await deps.cases.mirror(view, deps.clock.now());
     },
   };
+
+  /** A line that fails ends the pass; a case that the portal refuses is noted and stops no other. */
+  async function settled(one: Case, work: () => Promise<void>): Promise<boolean> {
+    try {
+      await work();
+      return false;
+    } catch (error) {
+      if (!(error instanceof AppError) || !REFUSALS.includes(error.code)) throw error;
+      await deps.cases.failed(one.id, error.code);
+      return true;
+    }
+  }
 
   async function forward(job: { one: Case; portal: PortalCases; signal: AbortSignal }): Promise<void> {
     const { one, portal, signal } = job;
@@ -85,3 +100,12 @@ export function createKeepCases(deps: KeepCasesDeps) {
     if (one.package.file !== null) await deps.shelf.drop(one.package.file);
   }
 }
+
+/** What no repetition can heal. */
+const REFUSALS: readonly string[] = [
+  "case.differs",
+  "case.unknown",
+  "package.hash_mismatch",
+  "package.too_large",
+  "package.unknown",
+];

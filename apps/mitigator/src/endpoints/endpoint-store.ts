@@ -1,5 +1,6 @@
 import type { EndpointId } from "@tms/records";
 import { type Kysely, sql } from "kysely";
+import { storableText } from "#app/storable-text.ts";
 import type { Endpoint, EndpointSeen, EndpointSilence, EndpointStore } from "./endpoint.ts";
 
 interface EndpointTable {
@@ -25,17 +26,19 @@ export function createEndpointStore(db: Kysely<EndpointTables>): EndpointStore {
         .insertInto("endpoints_endpoints")
         .values({
           id,
-          host: facts.host,
+          host: storableText(facts.host),
           address: facts.address,
-          agent_version: facts.agentVersion,
+          agent_version: storableText(facts.agentVersion),
           ready: true,
           enrolled_at: at,
           pattern_requests: 0,
         })
         .onConflict((conflict) =>
-          conflict
-            .column("id")
-            .doUpdateSet({ host: facts.host, address: facts.address, agent_version: facts.agentVersion }),
+          conflict.column("id").doUpdateSet({
+            host: storableText(facts.host),
+            address: facts.address,
+            agent_version: storableText(facts.agentVersion),
+          }),
         )
         .execute();
     },
@@ -54,7 +57,7 @@ export function createEndpointStore(db: Kysely<EndpointTables>): EndpointStore {
     all: async () =>
       (await db.selectFrom("endpoints_endpoints").selectAll().limit(MAX_ENDPOINTS).execute()).map(endpointOf),
     search: async (part) => {
-      const pattern = `%${part.replace(/[\\%_]/g, (character) => `\\${character}`)}%`;
+      const pattern = `%${storableText(part).replace(/[\\%_]/g, (character) => `\\${character}`)}%`;
       const rows = await db
         .selectFrom("endpoints_endpoints")
         .selectAll()
@@ -74,9 +77,9 @@ async function seen(db: Kysely<EndpointTables>, id: EndpointId, facts: EndpointS
   await db
     .updateTable("endpoints_endpoints")
     .set({
-      host: facts.host,
+      host: storableText(facts.host),
       address: facts.address,
-      agent_version: facts.agentVersion,
+      agent_version: storableText(facts.agentVersion),
       ready: facts.ready,
       last_heartbeat_at: facts.now,
       connected_since: sql`case when last_heartbeat_at >= ${oldest} then coalesce(connected_since, ${facts.now}) else ${facts.now} end`,

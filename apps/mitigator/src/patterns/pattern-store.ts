@@ -9,6 +9,7 @@ import type {
   ThreatId,
 } from "@tms/records";
 import { type Generated, type Kysely, sql } from "kysely";
+import { storableJson } from "#app/storable-text.ts";
 import type { Deployment, DeploymentKey, DeploymentSubject } from "./deployment.ts";
 
 interface DeploymentTable {
@@ -166,7 +167,7 @@ async function tell(trx: Kysely<PatternTables>, events: readonly ThreatEventReco
   for (const record of events) {
     await trx
       .insertInto("patterns_outbox")
-      .values({ record: json(record), created_at: now })
+      .values({ record: storableJson(record), created_at: now })
       .execute();
   }
 }
@@ -190,11 +191,6 @@ async function list(
   return { rows: rows.map(deploymentOf), total: Number(counted.total) };
 }
 
-/** pg would send an array as a PostgreSQL array and not as JSON. */
-function json<T>(value: T): T {
-  return JSON.stringify(value) as unknown as T;
-}
-
 function columnsOf(deployment: Deployment): DeploymentTable {
   return {
     pattern: deployment.pattern,
@@ -205,12 +201,12 @@ function columnsOf(deployment: Deployment): DeploymentTable {
     title: deployment.title,
     host: deployment.subject.host,
     threat: deployment.subject.threatId,
-    subject: json(deployment.subject),
+    subject: storableJson(deployment.subject),
     state: deployment.state,
     state_since: deployment.stateSince,
     downloaded_at: deployment.downloadedAt,
     applied_at: deployment.appliedAt,
-    steps: json(deployment.steps),
+    steps: storableJson(deployment.steps),
     undo: deployment.undo,
     directive: deployment.directive,
     ordered_by: deployment.orderedBy,

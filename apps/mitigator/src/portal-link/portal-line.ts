@@ -1,21 +1,142 @@
-import type { AppError } from "@tms/records";
+import type { LinkRequest, LowerLink } from "@tms/link/lower";
+import { assertNever } from "@tms/records";
+import type { PortalLinkStore, StoredRegistration } from "./portal-link-store.ts";
+import type { PortalSettings } from "./portal-settings.ts";
 
 /** How the line to the portal is, as the page shows it. */
 export interface LineState {
   state: "connected" | "not-answering" | "refused" | "awaited";
   lastHeartbeatAt: Date | null;
   lastLogsAt: Date | null;
-  lastError: { at: Date; error: AppError } | null;
+  lastError: { at: Date; code: string; text: string; cure: string } | null;
 }
 
-export const NO_LINE: LineState = { state: "awaited", lastHeartbeatAt: null, lastLogsAt: null, lastError: null };
+const NO_LINE: LineState = { state: "awaited", lastHeartbeatAt: null, lastLogsAt: null, lastError: null };
 
-/** The running link to the portal; there is one as long as this mitigator is registered and sending is on. */
+/** The link to the portal: it runs as long as this mitigator is registered and sending is on, and never otherwise. */
 export interface PortalLine {
+  /** Brings the link in step with what is saved. */
+  apply(): Promise<void>;
+  isSending(): boolean;
   state(): LineState;
   sendNow(): void;
-  /** One last heartbeat that says "disabled", then no connection. */
-  disable(): Promise<void>;
-  /** Ends without a word; what is spooled stays. */
+  /** Typed calls; null while no connection may be made. */
+  request(): LinkRequest | null;
+  /** Tells the portal that we leave; works also while sending is off. */
+  unregister(): Promise<void>;
   stop(): Promise<void>;
+}
+
+export interface PortalLineDeps {
+  store: Pick<PortalLinkStore, "settings" | "registration">;
+  makeLink: (
+    settings: PortalSettings,
+    registration: StoredRegistration,
+    sending: () => "on" | "disabled",
+  ) => Promise<LowerLink>;
+  /** Before the first batch after a time of sending disabled. */
+  declareDisabled: (registration: StoredRegistration) => Promise<void>;
+  onStarted: () => void;
+}
+
+/** How long the last heartbeat before falling silent may take; the portal may be away, and then learns it later. */
+const LAST_HEARTBEAT_MS = 5_000;
+
+export function createPortalLine(deps: PortalLineDeps): PortalLine {
+  let running: { link: LowerLink; key: string; end: () => void } | null = null;
+  let last: LineState = NO_LINE;
+  let queue: Promise<unknown> = Promise.resolve();
+  const locked = <T>(work: () => Promise<T>): Promise<T> => {
+    const next = queue.then(work, work);
+    // The caller gets the failure; the queue only needs to know that the work has ended.
+    queue = next.catch(() => undefined);
+    return next;
+  };
+
+  async function end(how: "say-disabled" | "silently"): Promise<void> {
+    if (running === null) return;
+    const { link } = running;
+    if (how === "say-disabled") {
+      running.end();
+      await lastHeartbeat(link);
+    }
+    last = lineStateOf(link);
+    running = null;
+    await link.stop();
+  }
+
+  async function apply(): Promise<void> {
+    const [stored, registration] = await Promise.all([deps.store.settings(), deps.store.registration()]);
+    if (stored === null || registration === null) return end("silently");
+    if (!stored.settings.sending) return end("say-disabled");
+    const { settings } = stored;
+    const { statusServer, logServer, protocol } = settings;
+    const key = JSON.stringify([statusServer, logServer, protocol, registration.identity.product]);
+    if (running?.key === key && running.link.state().phase !== "refused") return;
+    await end("silently");
+    let sending: "on" | "disabled" = "on";
+    const link = await deps.makeLink(settings, registration, () => sending);
+    running = {
+      link,
+      key,
+      end: () => {
+        sending = "disabled";
+      },
+    };
+    last = NO_LINE;
+    await deps.declareDisabled(registration);
+    link.start();
+    deps.onStarted();
+  }
+
+  return {
+    apply: () => locked(apply),
+    isSending: () => running !== null,
+    state: () => (running === null ? last : lineStateOf(running.link)),
+    sendNow: () => running?.link.sendNow(),
+    request: () => running?.link.request ?? null,
+    unregister: () =>
+      locked(async () => {
+        const [stored, registration] = await Promise.all([deps.store.settings(), deps.store.registration()]);
+        if (stored === null || registration === null) return;
+        if (running !== null) return running.link.request.unregister();
+        const link = await deps.makeLink(stored.settings, registration, () => "disabled");
+        try {
+          await link.request.unregister();
+        } finally {
+          await link.stop();
+        }
+      }),
+    stop: () => locked(() => end("silently")),
+  };
+}
+
+/** Kicks one heartbeat and waits for its answer, but not for ever. */
+async function lastHeartbeat(link: LowerLink): Promise<void> {
+  if (link.state().phase !== "connected") return;
+  const before = link.state().lastHeartbeatAt;
+  const until = Date.now() + LAST_HEARTBEAT_MS;
+  link.sendNow();
+  while (link.state().lastHeartbeatAt === before && Date.now() < until) {
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+function lineStateOf(link: LowerLink): LineState {
+  const { phase, lastHeartbeatAt, lastLogsAt, lastError } = link.state();
+  return { state: nameOf(phase), lastHeartbeatAt, lastLogsAt, lastError };
+}
+
+function nameOf(phase: ReturnType<LowerLink["state"]>["phase"]): LineState["state"] {
+  switch (phase) {
+    case "connected":
+    case "not-answering":
+    case "refused":
+      return phase;
+    case "starting":
+    case "stopped":
+      return "awaited";
+    default:
+      return assertNever(phase);
+  }
 }

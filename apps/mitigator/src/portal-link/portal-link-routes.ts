@@ -126,15 +126,7 @@ async function connectionOf(deps: PortalLinkRouteDeps): Promise<PortalConnection
     state: stateOf({ registered: registration !== null, sending: stored?.settings.sending === true, line }),
     lastHeartbeatAt: line.lastHeartbeatAt?.toISOString() ?? null,
     lastLogsAt: line.lastLogsAt?.toISOString() ?? null,
-    lastError:
-      lastError === null
-        ? null
-        : {
-            at: lastError.at.toISOString(),
-            code: lastError.error.code,
-            text: lastError.error.row.text,
-            cure: lastError.error.row.cure,
-          },
+    lastError: lastError === null ? null : { ...lastError, at: lastError.at.toISOString() },
     spool: deps.spool(),
   };
 }

@@ -1,11 +1,12 @@
 import type { StoredIdentity } from "@tms/link/lower";
 import { newId, type RecordId, type Stream } from "@tms/records";
 import { type Generated, type Kysely, sql } from "kysely";
+import { storableJson } from "#app/storable-text.ts";
 import type { PortalSettings } from "./portal-settings.ts";
 
 export interface PortalLinkTables {
   portal_link_settings: {
-    only: boolean;
+    single: boolean;
     settings: PortalSettings;
     password_sealed: string | null;
     password_kept_since: Date | null;
@@ -14,7 +15,7 @@ export interface PortalLinkTables {
     disabled_period: string | null;
   };
   portal_link_registration: {
-    only: boolean;
+    single: boolean;
     identity: StoredIdentity;
     customer_name: string | null;
     user_name: string;
@@ -81,15 +82,15 @@ export function createPortalLinkStore(db: Kysely<PortalLinkTables>): PortalLinkS
     },
     register: async ({ identity, customerName, userName, registeredAt }) => {
       const columns = {
-        identity: JSON.stringify(identity) as unknown as StoredIdentity,
+        identity: storableJson(identity),
         customer_name: customerName,
         user_name: userName,
         registered_at: registeredAt,
       };
       await db
         .insertInto("portal_link_registration")
-        .values({ only: true, ...columns })
-        .onConflict((conflict) => conflict.column("only").doUpdateSet(columns))
+        .values({ single: true, ...columns })
+        .onConflict((conflict) => conflict.column("single").doUpdateSet(columns))
         .execute();
     },
     unregister: async () => {
@@ -184,7 +185,7 @@ async function save(
   const before = await readSettings(db);
   const kept = values.passwordSealed === null;
   const columns = {
-    settings: JSON.stringify(values.settings) as unknown as PortalSettings,
+    settings: storableJson(values.settings),
     password_sealed: kept ? (before?.passwordSealed ?? null) : values.passwordSealed,
     password_kept_since: kept ? (before?.passwordKeptSince ?? null) : now,
     saved_at: now,
@@ -195,7 +196,7 @@ async function save(
     : { disabled_since: before?.disabled?.since ?? now, disabled_period: before?.disabled?.period ?? newId<string>() };
   await db
     .insertInto("portal_link_settings")
-    .values({ only: true, ...columns, ...disabled })
-    .onConflict((conflict) => conflict.column("only").doUpdateSet({ ...columns, ...disabled }))
+    .values({ single: true, ...columns, ...disabled })
+    .onConflict((conflict) => conflict.column("single").doUpdateSet({ ...columns, ...disabled }))
     .execute();
 }

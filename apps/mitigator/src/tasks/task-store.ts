@@ -3,7 +3,7 @@ import type { MitigationSettings, MitigationSettingsStore } from "./mitigation-s
 
 export interface TaskTables {
   tasks_settings: {
-    only: boolean;
+    single: boolean;
     on_threat: MitigationSettings["onThreat"];
     on_pattern: MitigationSettings["onPattern"];
   };

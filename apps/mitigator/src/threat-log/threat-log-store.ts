@@ -1,5 +1,6 @@
 import type { MitigationStatus, RecordId, RootCauseRecord, ThreatEventBody, ThreatId } from "@tms/records";
 import { type Generated, type Kysely, sql, type Transaction } from "kysely";
+import { storableJson, storableText } from "#app/storable-text.ts";
 import type {
   ArrivedChainRecord,
   ArrivedEvent,
@@ -151,20 +152,20 @@ async function insertEvent(trx: Transaction<ThreatLogTables>, arrived: ArrivedEv
       record: record.id,
       number: counted.value,
       endpoint: record.endpoint,
-      host: body.host,
+      host: storableText(body.host),
       threat: body.threatId,
       chain: body.chain ?? null,
       kind: record.kind,
       status: body.status,
       severity: body.threat.severity,
-      threat_name: body.threat.name,
-      rule_id: body.threat.ruleId,
-      detail: body.detail ?? null,
+      threat_name: storableText(body.threat.name),
+      rule_id: storableText(body.threat.ruleId),
+      detail: body.detail === undefined ? null : storableText(body.detail),
       occurred_at: record.occurredAt,
       occurred_text: record.occurredAt,
       received_at: receivedAt,
       clock_offset_ms: arrived.clockOffsetMs,
-      body: jsonOf(body),
+      body: storableJson(body),
     })
     .execute();
   await trx
@@ -172,9 +173,9 @@ async function insertEvent(trx: Transaction<ThreatLogTables>, arrived: ArrivedEv
     .values({
       threat: body.threatId,
       endpoint: record.endpoint,
-      host: body.host,
-      threat_name: body.threat.name,
-      rule_id: body.threat.ruleId,
+      host: storableText(body.host),
+      threat_name: storableText(body.threat.name),
+      rule_id: storableText(body.threat.ruleId),
       severity: body.threat.severity,
       status: body.status,
       first_at: receivedAt,
@@ -183,7 +184,7 @@ async function insertEvent(trx: Transaction<ThreatLogTables>, arrived: ArrivedEv
     })
     .onConflict((conflict) =>
       conflict.column("threat").doUpdateSet({
-        host: body.host,
+        host: storableText(body.host),
         status: body.status,
         severity: body.threat.severity,
         status_since: sql`case when threat_log_threats.status = ${body.status} then threat_log_threats.status_since else ${receivedAt} end`,
@@ -201,7 +202,7 @@ async function insertChain(db: Kysely<ThreatLogTables>, records: readonly Arrive
       threat: record.body.threatId,
       endpoint: record.endpoint,
       received_at: receivedAt,
-      body: jsonOf(record.body),
+      body: storableJson(record.body),
     }));
     await db
       .insertInto("threat_log_chain")
@@ -236,11 +237,6 @@ async function list(
     .offset((page.page - 1) * page.pageSize)
     .execute();
   return { rows: rows.map(eventOf), total: Number(counted.total) };
-}
-
-/** jsonb keeps no NUL; a record that holds one keeps its visible escape instead of stopping its batch. */
-function jsonOf<T>(body: T): T {
-  return JSON.stringify(body).replaceAll("\\u0000", "\\ufffd") as T;
 }
 
 function eventOf(row: Omit<EventTable, "seq"> & { seq: unknown }): LoggedEvent {

@@ -1,0 +1,368 @@
+import { join } from "node:path";
+import type { EventRow } from "@tms/contracts";
+import type { Authority } from "@tms/link";
+import { type LowerKeys, registerLower, type Spool } from "@tms/link/lower";
+import { createBatchIntake } from "@tms/link/upper";
+import { type Clock, MITIGATION_STATUSES, type MitigationStatus } from "@tms/records";
+import type { Audit, SecretBox } from "@tms/server-kit";
+import type { FastifyInstance } from "fastify";
+import type { Kysely } from "kysely";
+import {
+  type AgentTables,
+  type BatchTables,
+  createAgentNews,
+  createAgentStore,
+  createBatchStore,
+  createEnrolAgent,
+  createMakeEnrolmentToken,
+  createOrderStore,
+  createTakeHeartbeat,
+  encodeToken,
+  type OrderTables,
+  registerAgentListener,
+  registerTokenRoutes,
+} from "#app/agents/index.ts";
+import { registerAuditRoutes } from "#app/audit/index.ts";
+import {
+  type CaseTables,
+  caseToWire,
+  createCaseStore,
+  createReceivePackage,
+  createSubmitCase,
+  packagePortOf,
+  registerCaseRoutes,
+} from "#app/cases/index.ts";
+import {
+  createEndpointStore,
+  createListEndpoints,
+  type EndpointTables,
+  registerEndpointRoutes,
+  silenceMsOf,
+} from "#app/endpoints/index.ts";
+import {
+  type ConsentKey,
+  createPatternStore,
+  createServePatterns,
+  deploymentToWire,
+  type PatternTables,
+  patternPortOf,
+  registerPatternRoutes,
+} from "#app/patterns/index.ts";
+import {
+  createConnectionTests,
+  createPortalLinkStore,
+  createSaveSettings,
+  createTestTokens,
+  createUnregisterPortal,
+  newLanes,
+  type PortalLinkTables,
+  registerPortalLinkRoutes,
+  registrationRequest,
+  runConnectionTest,
+} from "#app/portal-link/index.ts";
+import { createShowHome, createTaskStore, registerTaskRoutes, type TaskTables } from "#app/tasks/index.ts";
+import {
+  createShowEvent,
+  createThreatLogStore,
+  eventToWire,
+  isUnresolved,
+  registerThreatLogRoutes,
+  type ThreatLogTables,
+  UNRESOLVED,
+} from "#app/threat-log/index.ts";
+import { composeSite, type Site, type SiteLog, type SiteStores } from "./compose-site.ts";
+import { createCaseSubjects } from "./compose-subjects.ts";
+import { VERSION } from "./version.ts";
+
+export type MitigatorTables = AgentTables &
+  BatchTables &
+  OrderTables &
+  CaseTables &
+  EndpointTables &
+  PatternTables &
+  PortalLinkTables &
+  TaskTables &
+  ThreatLogTables;
+
+export interface AppDeps {
+  dataDir: string;
+  db: Kysely<MitigatorTables>;
+  authority: Authority;
+  keys: LowerKeys;
+  spool: Spool;
+  consentKey: ConsentKey;
+  recoveryRecipient: string | null;
+  instanceId: string;
+  heartbeatSeconds: number;
+  /** Addresses under which agents reach us; known once the listener is up. */
+  agentAddresses: () => { host: string; port: number }[];
+  secrets: SecretBox;
+  audit: Audit;
+  clock: Clock;
+  log: SiteLog;
+}
+
+export interface App {
+  start(): Promise<void>;
+  /** Ends what runs by itself; the listeners are closed by their owner before. */
+  stop(): Promise<void>;
+  /** Answers every long poll, so that closing the listener cuts none. */
+  releasePolls(): void;
+}
+
+/** The composition root: slices meet here and nowhere else. */
+export function createApp(deps: AppDeps, listeners: { console: FastifyInstance; agents: FastifyInstance }): App {
+  const relayWake = { now: () => {} };
+  const stores: SiteStores = {
+    agents: createAgentStore(narrow<AgentTables>(deps.db)),
+    orders: createOrderStore(narrow<OrderTables>(deps.db)),
+    batches: createBatchStore(narrow<BatchTables>(deps.db), () => relayWake.now()),
+    endpoints: createEndpointStore(narrow<EndpointTables>(deps.db)),
+    log: createThreatLogStore(narrow<ThreatLogTables>(deps.db)),
+    cases: createCaseStore(narrow<CaseTables>(deps.db)),
+    patterns: createPatternStore(narrow<PatternTables>(deps.db)),
+    portal: createPortalLinkStore(narrow<PortalLinkTables>(deps.db)),
+    settings: createTaskStore(narrow<TaskTables>(deps.db)),
+  };
+  const news = createAgentNews();
+  const audit = (actor: string, action: string, subject: string, detail: Record<string, unknown> = {}) =>
+    deps.audit.write({ actor, action, subject, detail });
+  const site = composeSite({ ...deps, stores, news, audit });
+  relayWake.now = () => site.wake("relay");
+  const parts: Parts = { ...deps, stores, news, site, writeAudit: audit };
+  listenToAgents(listeners.agents, parts);
+  const tests = serveSettings(listeners.console, parts);
+  serveMitigation(listeners.console, parts);
+  return {
+    start: () => site.start(),
+    stop: async () => {
+      await tests.stop();
+      await site.stop();
+    },
+    releasePolls: () => news.releaseAll(),
+  };
+}
+
+/** Each store sees its own tables alone. */
+function narrow<Tables>(db: Kysely<MitigatorTables>): Kysely<Tables> {
+  return db as unknown as Kysely<Tables>;
+}
+
+type Parts = AppDeps & {
+  stores: SiteStores;
+  news: ReturnType<typeof createAgentNews>;
+  site: Site;
+  writeAudit: (actor: string, action: string, subject: string, detail?: Record<string, unknown>) => Promise<void>;
+};
+
+function listenToAgents(app: FastifyInstance, parts: Parts): void {
+  const { stores, site, clock } = parts;
+  const silenceMs = silenceMsOf(parts.heartbeatSeconds);
+  const enrolAgent = createEnrolAgent({
+    agents: stores.agents,
+    issuer: { issueClient: (ask) => parts.authority.issueClient({ ...ask, days: CERTIFICATE_DAYS }) },
+    site: site.sitePins,
+    onEnrolled: (agent, { host, address, version }) =>
+      stores.endpoints.enrolled(agent.endpoint, { host, address, agentVersion: version }, clock.now()),
+    clock,
+  });
+  const takeHeartbeat = createTakeHeartbeat({
+    agents: stores.agents,
+    orders: stores.orders,
+    onSeen: (endpoint, facts) => stores.endpoints.seen(endpoint, facts, { now: clock.now(), silenceMs }),
+    onOutcomes: () => site.wake("orders"),
+    clock,
+  });
+  const receive = createReceivePackage({
+    cases: stores.cases,
+    shelf: site.cases.shelf,
+    onReceived: () => site.wake("cases"),
+    clock,
+  });
+  const serve = createServePatterns({
+    source: site.patterns.source,
+    patterns: stores.patterns,
+    countRequest: (endpoint) => stores.endpoints.countPatternRequest(endpoint),
+  });
+  registerAgentListener(app, {
+    agents: stores.agents,
+    orders: stores.orders,
+    batches: stores.batches,
+    news: parts.news,
+    enrolAgent,
+    takeHeartbeat,
+    intake: createBatchIntake({
+      directory: join(parts.dataDir, "agent-batches"),
+      store: stores.batches.intake,
+      clock,
+    }),
+    packages: packagePortOf(join(parts.dataDir, "uploads"), receive),
+    patterns: patternPortOf(serve),
+    caPem: parts.authority.caPem,
+    audit: parts.writeAudit,
+    clock,
+  });
+}
+
+/** An agent renews at two thirds of it. */
+const CERTIFICATE_DAYS = 90;
+
+function serveSettings(app: FastifyInstance, parts: Parts) {
+  const { stores, site, clock, secrets } = parts;
+  const tokens = createTestTokens(clock);
+  const box = {
+    seal: (text: string) => secrets.seal(text, PASSWORD_BOUND),
+    open: (sealed: string) => secrets.open(sealed, PASSWORD_BOUND),
+  };
+  const tests = createConnectionTests({
+    run: runConnectionTest,
+    tokens,
+    newLanes,
+    onError: (error) => parts.log.error({ err: error }, "a connection test failed"),
+    clock,
+  });
+  registerPortalLinkRoutes(app, {
+    store: stores.portal,
+    tests,
+    saveSettings: createSaveSettings({
+      store: stores.portal,
+      tokens,
+      secrets: box,
+      register: ({ settings, password }) =>
+        registerLower({
+          keys: parts.keys,
+          statusServer: settings.statusServer,
+          caPins: settings.caPins,
+          patternRoot: settings.patternRoot,
+          request: registrationRequest(settings, { password, instanceId: parts.instanceId, version: VERSION }),
+        }),
+      isRefused: () => site.line.state().state === "refused",
+      apply: () => site.line.apply(),
+      clock,
+    }),
+    unregisterPortal: createUnregisterPortal({
+      store: stores.portal,
+      tellPortal: () => site.line.unregister(),
+      apply: () => site.line.apply(),
+    }),
+    storedPassword: async () => {
+      const sealed = (await stores.portal.settings())?.passwordSealed ?? null;
+      return sealed === null ? null : box.open(sealed);
+    },
+    line: () => site.line.state(),
+    spool: () => spoolFill(parts.spool),
+    audit: (actor, action, detail) => parts.writeAudit(actor, action, "portal", detail),
+  });
+  return tests;
+}
+
+/** Binds the sealed password to its place, so that it opens nowhere else. */
+const PASSWORD_BOUND = "portal_link_settings.password";
+
+function spoolFill(spool: Spool): { records: number; bytes: number; oldestAt: string | null } {
+  const reports = spool.report();
+  const oldest = reports.flatMap(({ oldestAt }) => (oldestAt === null ? [] : [oldestAt])).sort();
+  return {
+    records: reports.reduce((sum, one) => sum + one.spooledRecords, 0),
+    bytes: reports.reduce((sum, one) => sum + one.spooledBytes, 0),
+    oldestAt: oldest[0] ?? null,
+  };
+}
+
+function serveMitigation(app: FastifyInstance, parts: Parts): void {
+  const { stores, site, clock } = parts;
+  const listEndpoints = createListEndpoints({
+    endpoints: stores.endpoints,
+    unresolvedThreats: () => stores.log.standings(UNRESOLVED),
+    silenceMs: silenceMsOf(parts.heartbeatSeconds),
+    version: VERSION,
+    clock,
+  });
+  registerEndpointRoutes(app, { listEndpoints, clock });
+  registerTokenRoutes(app, {
+    makeEnrolmentToken: createMakeEnrolmentToken({ tokens: stores.agents, site: site.sitePins, clock }),
+    encode: (facts) =>
+      encodeToken(facts, {
+        addresses: parts.agentAddresses(),
+        caPin: parts.authority.spkiPin,
+        consentKey: parts.consentKey.publicSpki,
+        recoveryRecipient: parts.recoveryRecipient,
+      }),
+    audit: parts.writeAudit,
+  });
+  registerThreatLogRoutes(app, {
+    log: stores.log,
+    showEvent: createShowEvent({ log: stores.log }),
+    endpointsByHost: async (part) => (await stores.endpoints.search(part)).map(({ id }) => id),
+    caseOfThreat: async (threat) => nullOr(await stores.cases.latestOf(threat), caseToWire),
+    deploymentOfThreat: async (threat) => nullOr(await stores.patterns.ofThreat(threat), deploymentToWire),
+    atPortalSince: (record) => stores.portal.atPortalSince(record),
+    clock,
+  });
+  registerCaseRoutes(app, {
+    cases: stores.cases,
+    submitCase: createSubmitCase({
+      cases: stores.cases,
+      subjectOf: createCaseSubjects(stores.log),
+      portalState: () => portalStateOf(parts),
+      orderCollection: site.cases.orderCollection,
+      onSubmitted: () => site.wake("cases"),
+      clock,
+    }),
+    audit: parts.writeAudit,
+    clock,
+  });
+  registerPatternRoutes(app, {
+    patterns: stores.patterns,
+    deploy: site.patterns.deploy,
+    audit: parts.writeAudit,
+    clock,
+  });
+  registerTaskRoutes(app, {
+    showHome: homeOf(parts, listEndpoints),
+    settings: stores.settings,
+    onSettings: () => site.wake("patterns"),
+    audit: (actor, action, detail) => parts.writeAudit(actor, action, "mitigation settings", detail),
+    clock,
+  });
+  registerAuditRoutes(app, { audit: parts.audit, clock });
+}
+
+function nullOr<From, To>(value: From | null, map: (value: From) => To): To | null {
+  return value === null ? null : map(value);
+}
+
+async function portalStateOf(parts: Parts): Promise<"ready" | "not-registered" | "sending-disabled"> {
+  const [settings, registration] = await Promise.all([
+    parts.stores.portal.settings(),
+    parts.stores.portal.registration(),
+  ]);
+  if (registration === null) return "not-registered";
+  return settings?.settings.sending === true ? "ready" : "sending-disabled";
+}
+
+/** Everything but what is over: open threats, and those in the middle of mitigation. */
+const OF_HOME: readonly MitigationStatus[] = MITIGATION_STATUSES.filter(
+  (status) => isUnresolved(status) || status === "queued" || status === "assessing" || status === "cleaning",
+);
+
+function homeOf(parts: Parts, listEndpoints: ReturnType<typeof createListEndpoints>) {
+  const { stores } = parts;
+  return createShowHome<EventRow>({
+    openThreats: () => stores.log.standings(OF_HOME),
+    eventsOf: async (ids) => (await stores.log.eventsOf(ids)).map(eventToWire),
+    idOf: (event) => event.id,
+    openCases: async () =>
+      new Map((await stores.cases.allOpen()).map(({ threat, id, shortId, state }) => [threat, { id, shortId, state }])),
+    threatsWaitingForOrder: async () =>
+      new Set((await stores.patterns.inState("waits-for-order")).map(({ subject }) => subject.threatId)),
+    endpointCounts: async () => {
+      const { rows, connected } = await listEndpoints({});
+      return {
+        total: rows.length,
+        connected,
+        nonconforming: rows.filter(({ state }) => state === "nonconforming").length,
+      };
+    },
+  });
+}

@@ -1,0 +1,339 @@
+import { rm } from "node:fs/promises";
+import { hostname } from "node:os";
+import { join } from "node:path";
+import type { LowerKeys, Spool } from "@tms/link/lower";
+import { readBatchRecords } from "@tms/link/upper";
+import {
+  AppError,
+  type Clock,
+  type CustomerId,
+  type EndpointId,
+  type Epoch,
+  type LinkRecord,
+  type ProductId,
+  type RootCauseRecord,
+  type Stream,
+  type ThreatEventRecord,
+} from "@tms/records";
+import {
+  type AgentNews,
+  type AgentStore,
+  type BatchStore,
+  createGiveOrder,
+  createHearOutcomes,
+  createRelayBatches,
+  type OrderOutcome,
+  type OrderStore,
+} from "#app/agents/index.ts";
+import {
+  type CaseStore,
+  createHearCollection,
+  createKeepCases,
+  createOrderCollection,
+  createPackageShelf,
+  createPortalCases,
+} from "#app/cases/index.ts";
+import { type EndpointStore, isConnected, silenceMsOf } from "#app/endpoints/index.ts";
+import {
+  type ConsentKey,
+  createDeployPatterns,
+  createFetchPatterns,
+  createFlushOutbox,
+  createFollowDeployments,
+  createPatternSource,
+  type PatternStore,
+} from "#app/patterns/index.ts";
+import { createLinkMaker, createPassUpwards, createPortalLine, type PortalLinkStore } from "#app/portal-link/index.ts";
+import { consentsByPolicy, type MitigationSettingsStore } from "#app/tasks/index.ts";
+import type { ThreatLogStore } from "#app/threat-log/index.ts";
+import { type LoopName, type Loops, startLoops } from "./compose-loops.ts";
+import { createDeploymentSubjects } from "./compose-subjects.ts";
+import { VERSION } from "./version.ts";
+
+export interface SiteStores {
+  agents: AgentStore;
+  orders: OrderStore;
+  batches: BatchStore;
+  endpoints: EndpointStore;
+  log: ThreatLogStore;
+  cases: CaseStore;
+  patterns: PatternStore;
+  portal: PortalLinkStore;
+  settings: MitigationSettingsStore;
+}
+
+export interface SiteLog {
+  info(fields: object, text: string): void;
+  warn(fields: object, text: string): void;
+  error(fields: object, text: string): void;
+}
+
+export interface SiteDeps {
+  dataDir: string;
+  stores: SiteStores;
+  news: AgentNews;
+  keys: LowerKeys;
+  spool: Spool;
+  consentKey: ConsentKey;
+  /** Names this installation; also the source of the threat events that it originates. */
+  instanceId: string;
+  heartbeatSeconds: number;
+  audit: (actor: string, action: string, subject: string, detail?: Record<string, unknown>) => Promise<void>;
+  clock: Clock;
+  log: SiteLog;
+}
+
+export type Site = ReturnType<typeof composeSite>;
+
+/** Puts together everything that works by itself: relay, orders, cases, patterns and the line to the portal. */
+export function composeSite(deps: SiteDeps) {
+  const { stores, clock, log } = deps;
+  const live: { loops: Loops | null; agents: number } = { loops: null, agents: 0 };
+  const wake = (name: LoopName) => live.loops?.wake(name);
+
+  const makeLink = createLinkMaker({
+    keys: deps.keys,
+    spool: deps.spool,
+    describe: () => ({
+      version: VERSION,
+      host: hostname(),
+      instanceId: deps.instanceId,
+      agents: live.agents,
+      reasons: live.loops?.reasons() ?? [],
+    }),
+    onHint: (kind) => {
+      if (kind === "look-for-patterns") wake("patterns");
+      else if (kind === "case-changed") wake("cases");
+      else line.sendNow();
+    },
+    onState: () => wake("arrivals"),
+    clock,
+    log,
+  });
+  const line = createPortalLine({
+    store: stores.portal,
+    makeLink,
+    declareDisabled: (registration) => upwards.declareDisabled(registration.identity.product),
+    onStarted: () => {
+      wake("patterns");
+      wake("cases");
+    },
+  });
+  const upwards = createPassUpwards({ spool: deps.spool, store: stores.portal, isSending: line.isSending, clock });
+  const giveOrder = createGiveOrder({ agents: stores.agents, orders: stores.orders, news: deps.news, clock });
+  const site = { ...deps, line, upwards, giveOrder, wake };
+  const patterns = composePatterns(site);
+  const cases = composeCases(site);
+  const relay = composeRelay(site, patterns.follow);
+  const hearOutcomes = createHearOutcomes({
+    orders: stores.orders,
+    onOutcome: (outcome) => hearOutcome(outcome, { cases: cases.hearCollection, patterns: patterns.follow.outcome }),
+    clock,
+  });
+  const arrivals = composeArrivals(site, (count) => {
+    live.agents = count;
+  });
+
+  return {
+    line,
+    giveOrder,
+    wake,
+    patterns,
+    cases,
+    relay,
+    hearOutcomes,
+    sitePins: () => pinsOf(stores.portal),
+    isConnected: (endpoint: EndpointId) => connectedNow(site, endpoint),
+    async start(): Promise<void> {
+      live.loops = startLoops(
+        {
+          relay: [relay],
+          orders: [hearOutcomes],
+          cases: [cases.keep.watchCollecting, cases.keep.putStates, cases.keep.forwardPackages, cases.keep.pullChanges],
+          patterns: [patterns.flushOutbox, patterns.fetchPatterns, patterns.deploy.deployVerified],
+          arrivals: [arrivals],
+        },
+        log,
+      );
+      await line.apply();
+    },
+    async stop(): Promise<void> {
+      await live.loops?.stop();
+      await line.stop();
+    },
+  };
+}
+
+type Parts = SiteDeps & {
+  line: ReturnType<typeof createPortalLine>;
+  upwards: ReturnType<typeof createPassUpwards>;
+  giveOrder: ReturnType<typeof createGiveOrder>;
+  wake: (name: LoopName) => void;
+};
+
+async function pinsOf(portal: PortalLinkStore) {
+  const registration = await portal.registration();
+  if (registration === null) return null;
+  const { customer, patternRoot } = registration.identity;
+  return { customer, patternRoot };
+}
+
+async function connectedNow(site: Parts, id: EndpointId): Promise<boolean> {
+  const endpoint = await site.stores.endpoints.get(id);
+  const silence = { now: site.clock.now(), silenceMs: silenceMsOf(site.heartbeatSeconds) };
+  return endpoint !== null && isConnected(endpoint, silence);
+}
+
+async function hearOutcome(
+  outcome: OrderOutcome,
+  to: { cases: (outcome: OrderOutcome) => Promise<void>; patterns: (outcome: OrderOutcome) => Promise<void> },
+): Promise<void> {
+  if (outcome.kind === "collect") await to.cases(outcome);
+  if (outcome.kind === "apply-pattern") await to.patterns(outcome);
+}
+
+function composePatterns(site: Parts) {
+  const { stores, clock } = site;
+  const customer = async (): Promise<CustomerId | null> => (await pinsOf(stores.portal))?.customer ?? null;
+  const request = () => {
+    const found = site.line.request();
+    if (found === null) throw new AppError("portal.sending_disabled");
+    return found;
+  };
+  const source = createPatternSource({
+    directory: join(site.dataDir, "pattern-mirror"),
+    pins: () => pinsOf(stores.portal),
+    fetch: {
+      metadata: async (name) => request().patternMetadata(name),
+      target: async (path) => request().patternTarget(path),
+    },
+    clock,
+  });
+  const ownId = site.instanceId as ProductId;
+  const flushOutbox = createFlushOutbox({
+    patterns: stores.patterns,
+    log: (record, at) => stores.log.insertEvents([{ record, receivedAt: at, clockOffsetMs: null }]),
+    spool: (number, record) =>
+      site.upwards.records({ source: ownId, stream: "threat-events", epoch: site.instanceId as Epoch, number }, [
+        record,
+      ]),
+    clock,
+  });
+  const fetchPatterns = createFetchPatterns({
+    source,
+    patterns: stores.patterns,
+    customer,
+    ownEndpoints: async (ids) => {
+      const found = await Promise.all(ids.map((id) => stores.endpoints.get(id)));
+      return found.flatMap((endpoint) => (endpoint === null ? [] : [{ id: endpoint.id, host: endpoint.host }]));
+    },
+    subjectOf: createDeploymentSubjects({ log: stores.log, cases: stores.cases }),
+    onNewDeployments: () => site.wake("patterns"),
+    onRefused: (target, error) => {
+      site.log.warn({ path: target.path, code: error.code, details: error.details }, "a pattern was refused");
+      void site.audit("mitigator", "pattern.refused", target.path, { code: error.code });
+    },
+    clock,
+  });
+  const deploy = createDeployPatterns({
+    patterns: stores.patterns,
+    source,
+    customer,
+    consentKey: site.consentKey,
+    consentsByPolicy: async () => consentsByPolicy(await stores.settings.read()),
+    giveOrder: site.giveOrder,
+    flushOutbox,
+    clock,
+  });
+  return {
+    source,
+    flushOutbox,
+    deploy,
+    follow: createFollowDeployments({ patterns: stores.patterns, onTold: () => site.wake("patterns"), clock }),
+    // Without a line there is nothing to fetch from; what was fetched goes on without it.
+    fetchPatterns: async () => {
+      if (site.line.request() !== null) await fetchPatterns();
+    },
+  };
+}
+
+function composeCases(site: Parts) {
+  const { stores, clock } = site;
+  const orderCollection = createOrderCollection({ cases: stores.cases, giveOrder: site.giveOrder, clock });
+  const shelf = createPackageShelf(join(site.dataDir, "packages"));
+  return {
+    orderCollection,
+    shelf,
+    hearCollection: createHearCollection({ cases: stores.cases, onChanged: () => site.wake("cases"), clock }),
+    keep: createKeepCases({
+      cases: stores.cases,
+      portal: () => {
+        const request = site.line.request();
+        return request === null ? null : createPortalCases(request);
+      },
+      orderCollection,
+      isDelivered: (one) => stores.orders.isDelivered(one.directive),
+      isConnected: (endpoint) => connectedNow(site, endpoint),
+      shelf,
+      clock,
+    }),
+  };
+}
+
+function composeRelay(site: Parts, follow: ReturnType<typeof createFollowDeployments>) {
+  const { stores, upwards } = site;
+  const directory = join(site.dataDir, "agent-batches");
+  return createRelayBatches({
+    batches: stores.batches,
+    readBatch: (blobKey) => readBatchRecords(join(directory, blobKey)),
+    dropBlob: (blobKey) => rm(join(directory, blobKey), { force: true }),
+    onRecords: async ({ stream, endpoint, records, receivedAt, clockOffsetMs }) => {
+      await keepRecords(stores.log, { stream, records, receivedAt, clockOffsetMs });
+      if (stream === "threat-events") await follow.records(endpoint, records, receivedAt);
+    },
+    spool: {
+      append: async ({ product, stream, epoch }, records) => {
+        const number = records.at(-1)?.number ?? 0;
+        const plain = records.map(({ record }) => record);
+        await upwards.records({ source: product, stream, epoch: epoch as Epoch, number }, plain);
+      },
+      declareLoss: async ({ product, stream, epoch }, { first, count, from, to }) => {
+        const number = first + count - 1;
+        await upwards.loss({ source: product, stream, epoch: epoch as Epoch, number }, { count, from, to });
+      },
+    },
+    onAside: (batch, aside) => {
+      site.log.warn({ endpoint: batch.endpoint, batch: batch.id, records: aside.length }, "records were kept aside");
+    },
+    clock: site.clock,
+  });
+}
+
+/** `readBatchRecords` parsed each record by its stream's schema, so the stream tells the type. */
+async function keepRecords(
+  log: ThreatLogStore,
+  arrived: { stream: Stream; records: readonly LinkRecord[]; receivedAt: Date; clockOffsetMs: number },
+): Promise<void> {
+  const { receivedAt, clockOffsetMs } = arrived;
+  if (arrived.stream === "threat-events") {
+    const records = arrived.records as readonly ThreatEventRecord[];
+    await log.insertEvents(records.map((record) => ({ record, receivedAt, clockOffsetMs })));
+  } else if (arrived.stream === "root-cause") {
+    const records = arrived.records as readonly RootCauseRecord[];
+    await log.insertChain(records.map((record) => ({ record, receivedAt })));
+  }
+}
+
+/** Notes what the portal has: an empty spool says that everything noted before lies there. */
+function composeArrivals(site: Parts, onAgents: (count: number) => void) {
+  return async function noteArrivals(): Promise<void> {
+    const silence = { now: site.clock.now(), silenceMs: silenceMsOf(site.heartbeatSeconds) };
+    onAgents((await site.stores.endpoints.all()).filter((endpoint) => isConnected(endpoint, silence)).length);
+    for (const stream of site.spool.streams) {
+      const newest = await site.stores.portal.newestWaiting(stream);
+      if (newest === null) continue;
+      const report = site.spool.report().find((one) => one.stream === stream);
+      if (report?.spooledRecords === 0) await site.stores.portal.arrived(stream, newest, site.clock.now());
+    }
+  };
+}

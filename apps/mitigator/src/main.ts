@@ -1,0 +1,148 @@
+import { existsSync } from "node:fs";
+import { mkdir } from "node:fs/promises";
+import type { AddressInfo } from "node:net";
+import { join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { startPostgres } from "@tms/embedded-stores";
+import { type Authority, createAuthority, writeDurably } from "@tms/link";
+import { createLowerKeys, openSpool } from "@tms/link/lower";
+import { STREAMS, systemClock } from "@tms/records";
+import {
+  type Closing,
+  createAccounts,
+  createAudit,
+  createHttpServer,
+  createLogger,
+  createSecretBox,
+  type Logger,
+  loadConfig,
+  openDatabases,
+  runMain,
+  serveConsole,
+} from "@tms/server-kit";
+import type { FastifyInstance } from "fastify";
+import { registerAccountRoutes } from "#app/accounts/index.ts";
+import { openConsentKey } from "#app/patterns/index.ts";
+import { createApp, type MitigatorTables } from "./app.ts";
+import { type Config, configSchema } from "./config.ts";
+import { openInstanceId } from "./instance-id.ts";
+import { VERSION } from "./version.ts";
+
+const MIGRATIONS = fileURLToPath(new URL("../migrations", import.meta.url));
+const CONSOLE = fileURLToPath(new URL("../../mitigator-console/dist", import.meta.url));
+const DATABASE = "mitigator";
+
+await runMain("The Threat Mitigator", async (_stop, opened) => {
+  const config = readConfig();
+  const dataDir = resolve(config.dataDir);
+  await mkdir(dataDir, { recursive: true, mode: 0o700 });
+  const log = createLogger({ name: "mitigator" });
+  const clock = systemClock;
+
+  const db = await openDatabases<MitigatorTables>({
+    url: await databaseUrl(config, { dataDir, opened, log }),
+    migrations: [MIGRATIONS],
+    log,
+  });
+  opened.add(() => db.close());
+  const keysDir = join(dataDir, "keys");
+  const keys = await createLowerKeys(keysDir);
+  const authority = await createAuthority({ directory: join(dataDir, "ca"), name: `${config.name} CA`, clock });
+  // Outside the private folder's own name space: what a browser or a script on this machine is given to trust.
+  await writeDurably(join(dataDir, "ca.pem"), authority.caPem);
+  const spool = await openSpool({ directory: join(dataDir, "spool"), streams: STREAMS, clock });
+  opened.add(() => spool.close());
+  const accounts = await createAccounts({ db });
+  const audit = createAudit({ db, clock });
+
+  const listeners = await makeListeners(config, { authority, log });
+  const agentPort = { bound: 0 };
+  const app = createApp(
+    {
+      dataDir,
+      db: db.app,
+      authority,
+      keys,
+      spool,
+      consentKey: await openConsentKey(keysDir),
+      recoveryRecipient: config.recoveryRecipient,
+      instanceId: await openInstanceId(dataDir),
+      heartbeatSeconds: config.lineSettings.heartbeatSeconds,
+      agentAddresses: () => [{ host: config.publicHost, port: config.publicAgentsPort ?? agentPort.bound }],
+      secrets: createSecretBox({ keyFile: process.env.TMS_SECRET_KEY_FILE ?? join(keysDir, "secret-key") }),
+      audit,
+      clock,
+      log,
+    },
+    listeners,
+  );
+  registerAccountRoutes(listeners.console, {
+    accounts,
+    audit,
+    about: { name: config.name, zone: config.zone, version: VERSION, demoKeys: config.demo },
+    clock,
+  });
+  if (existsSync(join(CONSOLE, "index.html"))) serveConsole(listeners.console, CONSOLE);
+  else log.warn({ expected: CONSOLE }, "the console is not built; its API answers all the same");
+
+  const consolePort = await listen(listeners.console, config.listen.console, opened);
+  opened.add(() => app.stop());
+  agentPort.bound = await listen(listeners.agents, config.listen.agents, opened);
+  opened.add(() => app.releasePolls());
+  await app.start();
+
+  const console = `https://${bracketed(config.publicHost)}:${consolePort}`;
+  const link = (await accounts.setUpNeeded()) ? await accounts.makeSetUpLink() : null;
+  return {
+    ready: {
+      console,
+      agents: { host: config.publicHost, port: agentPort.bound },
+      setUpLink: link === null ? null : console + link,
+      caPem: join(dataDir, "ca.pem"),
+    },
+    close: async () => {},
+  };
+});
+
+function readConfig(): Config {
+  const { values } = parseArgs({ options: { config: { type: "string" } } });
+  return loadConfig(configSchema, {
+    file: values.config,
+    env: process.env,
+    fromEnv: { TMS_DATA_DIR: "dataDir", TMS_DATABASE_URL: "database.url" },
+  });
+}
+
+async function databaseUrl(config: Config, parts: { dataDir: string; opened: Closing; log: Logger }): Promise<string> {
+  if ("url" in config.database) return config.database.url;
+  const postgres = await startPostgres({
+    directory: join(parts.dataDir, "postgres"),
+    databases: [DATABASE],
+    log: parts.log,
+  });
+  parts.opened.add(() => postgres.stop());
+  return postgres.url(DATABASE);
+}
+
+async function makeListeners(
+  config: Config,
+  parts: { authority: Authority; log: Logger },
+): Promise<{ console: FastifyInstance; agents: FastifyInstance }> {
+  const hosts = [...new Set([config.publicHost, "localhost", "127.0.0.1"])];
+  const tls = await parts.authority.issueServer({ hosts });
+  return {
+    console: createHttpServer({ name: "console", log: parts.log, tls }),
+    agents: createHttpServer({ name: "agents", log: parts.log, tls: { ...tls, askClientCertificate: true } }),
+  };
+}
+
+async function listen(app: FastifyInstance, at: { host: string; port: number }, opened: Closing): Promise<number> {
+  opened.add(() => app.close());
+  await app.listen(at);
+  return (app.server.address() as AddressInfo).port;
+}
+
+function bracketed(host: string): string {
+  return host.includes(":") ? `[${host}]` : host;
+}

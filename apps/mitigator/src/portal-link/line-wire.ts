@@ -1,0 +1,70 @@
+import type { Directive, DirectiveOutcome } from "@tms/contracts/link";
+import { createLowerLink, type LinkLog, type LowerKeys, type LowerLink, type Spool } from "@tms/link/lower";
+import type { Clock } from "@tms/records";
+import type { StoredRegistration } from "./portal-link-store.ts";
+import type { PortalSettings } from "./portal-settings.ts";
+
+export interface LineDescription {
+  version: string;
+  host: string;
+  instanceId: string;
+  agents: number;
+  /** Why mitigation tasks cannot be started; empty if they can. */
+  reasons: readonly { code: string; text: string }[];
+}
+
+export interface LinkMakerDeps {
+  keys: LowerKeys;
+  spool: Spool;
+  describe: () => LineDescription;
+  /** What the portal hints at; doing it is our own affair, and repeated until it is done. */
+  onHint: (kind: "look-for-patterns" | "case-changed" | "send-now") => void;
+  onState: () => void;
+  clock: Clock;
+  log: LinkLog;
+}
+
+/** Makes the lower end of the hop to the portal from what the settings page saved. */
+export function createLinkMaker(deps: LinkMakerDeps) {
+  return async function makeLink(
+    settings: PortalSettings,
+    registration: StoredRegistration,
+    sending: () => "on" | "disabled",
+  ): Promise<LowerLink> {
+    return createLowerLink({
+      keys: deps.keys,
+      identity: registration.identity,
+      statusServer: settings.statusServer,
+      logServer: { ...settings.logServer, protocol: settings.protocol },
+      spool: deps.spool,
+      describe: () => {
+        const { version, host, instanceId, agents, reasons } = deps.describe();
+        return {
+          version,
+          host,
+          instanceId,
+          agents,
+          ready: { ok: reasons.length === 0, reasons: reasons.slice(0, 16) },
+          sending: sending(),
+        };
+      },
+      onDirective: async (directive) => hear(directive, deps.onHint),
+      onState: deps.onState,
+      clock: deps.clock,
+      log: deps.log,
+    });
+  };
+}
+
+/** From a portal only hints count: an order from there is refused, whoever signed in to it (architecture, section 8). */
+function hear(directive: Directive, onHint: LinkMakerDeps["onHint"]): DirectiveOutcome {
+  switch (directive.kind) {
+    case "look-for-patterns":
+    case "case-changed":
+    case "send-now":
+      onHint(directive.kind);
+      return { id: directive.id, ok: true };
+    default:
+      return { id: directive.id, ok: false, code: "directive.not_allowed" };
+  }
+}

@@ -1,8 +1,9 @@
 import type { ChainEdge, ChainNode, RootCauseChain } from "@tms/records";
-import { collectFacts, compareText, type Facts } from "./facts.ts";
-import { climbToFirstCause } from "./first-cause.ts";
+import { collectFacts, compareText, type Facts, type ProcessFact } from "./facts.ts";
+import { type CausePath, climbToFirstCause } from "./first-cause.ts";
 import { fileId, gapId, processId } from "./node-ids.ts";
 import { missingCauses, nodesOf } from "./nodes.ts";
+import { shortText } from "./path-text.ts";
 import { compareEdges, type Edge, relationsOf } from "./relations.ts";
 import { spreadFrom } from "./spread.ts";
 import { type ChainQuestion, keyText, type TelemetryEvent } from "./telemetry-event.ts";
@@ -31,15 +32,14 @@ export function buildChain(events: readonly TelemetryEvent[], question: ChainQue
   const relations = relationsOf(facts);
   const causes = climbToFirstCause(target, relations, facts);
   const spread = spreadFrom([...causes.nodes, ...asked], relations, facts);
-  for (const id of causes.context) spread.nodes.add(id);
   const edges = withoutCycles(
-    causes.edges.filter((edge) => spread.nodes.has(edge.from) && spread.nodes.has(edge.to)),
+    causes.edges,
     relations.filter((edge) => spread.nodes.has(edge.from) && spread.nodes.has(edge.to)),
   );
   const known = nodesOf(spread.nodes, facts);
   const missing = missingCauses(known, edges, facts);
   const gaps = gapNodes(facts, known, spread.leftOut);
-  const first = firstCause(causes.nodes, facts);
+  const first = firstCause(causes, facts);
   const path = first.id === null ? [target] : causes.nodes;
   const nodes = [...known, ...missing.nodes, ...gaps].map((node) => ({
     ...node,
@@ -94,20 +94,25 @@ function reaches(next: Map<string, string[]>, from: string, to: string): boolean
   return false;
 }
 
-function firstCause(path: readonly string[], facts: Facts): { id: string | null; reason: string } {
-  const [top] = path;
-  const entry = [...facts.processes].find(([text]) => processId(text) === top);
-  if (top === undefined || entry === undefined) {
+function firstCause(causes: CausePath, facts: Facts): { id: string | null; reason: string } {
+  const [top] = causes.nodes;
+  const known = (id: string | null | undefined) => [...facts.processes].find(([text]) => processId(text) === id)?.[1];
+  const process = known(top);
+  if (top === undefined || process === undefined) {
     return { id: null, reason: "No process was seen that wrote the detected file or led to it." };
   }
-  const [, process] = entry;
-  const why =
-    process.parent.kind === "not-observed"
-      ? process.parent.reason
-      : process.parent.kind === "none"
-        ? "The kernel itself starts it."
-        : "The processes above it only started it.";
-  return { id: top, reason: `The earliest process seen that touched what led to the detection. ${why}` };
+  return {
+    id: top,
+    reason: `The earliest process seen that touched what led to the detection. ${startOf(process, known(causes.starter))}`,
+  };
+}
+
+function startOf(process: ProcessFact, starter: ProcessFact | undefined): string {
+  if (process.parent.kind === "not-observed") return process.parent.reason;
+  if (process.parent.kind === "none") return "The kernel itself starts it.";
+  if (starter === undefined) return "What started it stands on the chain already.";
+  const image = starter.image === null ? "" : ` (${shortText(starter.image).slice(0, 200)})`;
+  return `Process ${starter.key.pid}${image} started it and did nothing else that was seen.`;
 }
 
 function gapNodes(facts: Facts, known: readonly ChainNode[], leftOut: number): ChainNode[] {

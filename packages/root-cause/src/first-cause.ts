@@ -6,12 +6,10 @@ import type { Edge } from "./relations.ts";
 export interface CausePath {
   nodes: string[];
   edges: Edge[];
-  /** Processes above the first cause that did nothing but start one another; the nearest few. */
-  context: string[];
+  /** The process that started the first cause, if one was seen; it did nothing else, so it is named and not shown. */
+  starter: string | null;
 }
 
-/** How many bare ancestors are shown above the first cause; the whole line up to the machine's start helps nobody. */
-const MAX_CONTEXT = 3;
 /** More stations than any real chain has; bounds a crafted one. */
 const MAX_PATH = 64;
 
@@ -55,8 +53,8 @@ function cutAtFirstDeed(climbed: { nodes: string[]; edges: Edge[] }): CausePath 
   const cut = Math.max(0, firstDeed);
   return {
     nodes: climbed.nodes.slice(cut),
-    edges: climbed.edges,
-    context: climbed.nodes.slice(Math.max(0, cut - MAX_CONTEXT), cut),
+    edges: climbed.edges.slice(cut),
+    starter: climbed.nodes[cut - 1] ?? null,
   };
 }
 

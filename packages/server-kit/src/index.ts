@@ -1,3 +1,13 @@
+export { type Accounts, type AccountsDeps, type Credentials, createAccounts } from "./access/create-accounts.ts";
+export { createThrottle, type Throttle, type ThrottleOptions } from "./access/create-throttle.ts";
+export { createPasswordHasher, type PasswordHasher } from "./access/hash-passwords.ts";
+export { SESSION_COOKIE } from "./access/session-cookie.ts";
+export {
+  type About,
+  registerAccountRoutes,
+  registerSessionRoutes,
+  type SessionRoutesDeps,
+} from "./access/session-routes.ts";
 export type { ChainVerdict } from "./audit/audit-chain.ts";
 export { type Audit, type AuditEntry, type AuditEvent, createAudit } from "./audit/create-audit.ts";
 export { inCustomer, inProvider } from "./database/in-scope.ts";
@@ -10,6 +20,16 @@ export type { RouteDeclaration } from "./http/route-guard.ts";
 export { CONSOLE_POLICY } from "./http/security-headers.ts";
 export { serveConsole } from "./http/serve-console.ts";
 export type { Session, SessionSource } from "./http/session-source.ts";
+export {
+  createJobs,
+  type Job,
+  type JobPayload,
+  type Jobs,
+  type JobsOptions,
+  type QueueDefinition,
+  type SendOptions,
+} from "./jobs/create-jobs.ts";
+export { createSecretBox, type SecretBox } from "./secrets/create-secret-box.ts";
 export { type Closing, createClosing } from "./start/closing.ts";
 export { createLogger, type Logger, type LoggerOptions } from "./start/create-logger.ts";
 export { type ConfigSource, loadConfig } from "./start/load-config.ts";

@@ -1,6 +1,5 @@
 import { type Clock, type CustomerId, newId, systemClock } from "@tms/records";
 import { type Kysely, type QueryExecutorProvider, sql } from "kysely";
-import type { Databases } from "../database/open-databases.ts";
 import { CHAIN_START, type ChainedEntry, type ChainVerdict, checkEntry, entryHash } from "./audit-chain.ts";
 
 // The audit log of an app.
@@ -49,7 +48,7 @@ export interface Audit {
 const VERIFY_PAGE = 1_000;
 const COLUMNS = sql`number, id, at, actor, action, subject, customer, detail::text as detail, previous, hash`;
 
-export function createAudit(deps: { db: Pick<Databases, "app">; clock?: Clock }): Audit {
+export function createAudit<Schema>(deps: { db: { app: Kysely<Schema> }; clock?: Clock }): Audit {
   const { app } = deps.db;
   const clock = deps.clock ?? systemClock;
   return {
@@ -95,7 +94,7 @@ async function append(trx: QueryExecutorProvider, event: AuditEvent, at: Date): 
   await sql`update audit_head set number = ${entry.number}, hash = ${hash}`.execute(trx);
 }
 
-async function verifyChain(app: Kysely<unknown>): Promise<ChainVerdict> {
+async function verifyChain(app: QueryExecutorProvider): Promise<ChainVerdict> {
   // The head is read first: entries that are added meanwhile lie behind it.
   const { rows: heads } = await sql<{ number: string; hash: string }>`select number, hash from audit_head`.execute(app);
   const head = { number: Number(heads[0]?.number ?? 0), hash: heads[0]?.hash ?? CHAIN_START };
@@ -115,7 +114,7 @@ async function verifyChain(app: Kysely<unknown>): Promise<ChainVerdict> {
   return { ok: true, entries: place.number };
 }
 
-async function rowsAfter(app: Kysely<unknown>, number: number, limit: number): Promise<Row[]> {
+async function rowsAfter(app: QueryExecutorProvider, number: number, limit: number): Promise<Row[]> {
   const { rows } = await sql<Row>`select ${COLUMNS} from audit_entries where number > ${number}
     order by number limit ${limit}`.execute(app);
   return rows;

@@ -8,6 +8,7 @@ import { patternImport } from "./pattern/import-pattern.ts";
 import { patternSign } from "./pattern/sign-pattern.ts";
 import type { Command, CommandIo, CommandResult } from "./shell/command.ts";
 import { failureOf } from "./shell/failure-line.ts";
+import { verifyFile } from "./verify/verify-file.ts";
 
 const COMMANDS: readonly Command[] = [
   caseExport,
@@ -16,6 +17,7 @@ const COMMANDS: readonly Command[] = [
   patternImport,
   patternSign,
   consentGive,
+  verifyFile,
   keysCustomer,
   keysRecipients,
   keysExport,

@@ -43,7 +43,7 @@ export interface PortalLineDeps {
 const LAST_HEARTBEAT_MS = 5_000;
 
 export function createPortalLine(deps: PortalLineDeps): PortalLine {
-  let running: { link: LowerLink; key: string; end: () => void } | null = null;
+  let running: { link: LowerLink; key: string; word: LastWord } | null = null;
   let last: LineState = NO_LINE;
   let queue: Promise<unknown> = Promise.resolve();
   const locked = <T>(work: () => Promise<T>): Promise<T> => {
@@ -55,11 +55,8 @@ export function createPortalLine(deps: PortalLineDeps): PortalLine {
 
   async function end(how: "say-disabled" | "silently"): Promise<void> {
     if (running === null) return;
-    const { link } = running;
-    if (how === "say-disabled") {
-      running.end();
-      await lastHeartbeat(link);
-    }
+    const { link, word } = running;
+    if (how === "say-disabled") await lastHeartbeat(link, word);
     last = lineStateOf(link);
     running = null;
     await link.stop();
@@ -74,15 +71,12 @@ export function createPortalLine(deps: PortalLineDeps): PortalLine {
     const key = JSON.stringify([statusServer, logServer, protocol, registration.identity.product]);
     if (running?.key === key && running.link.state().phase !== "refused") return;
     await end("silently");
-    let sending: "on" | "disabled" = "on";
-    const link = await deps.makeLink(settings, registration, () => sending);
-    running = {
-      link,
-      key,
-      end: () => {
-        sending = "disabled";
-      },
-    };
+    const word: LastWord = { sending: "on", asked: false };
+    const link = await deps.makeLink(settings, registration, () => {
+      if (word.sending === "disabled") word.asked = true;
+      return word.sending;
+    });
+    running = { link, key, word };
     last = NO_LINE;
     await deps.declareDisabled(registration);
     link.start();
@@ -111,14 +105,25 @@ export function createPortalLine(deps: PortalLineDeps): PortalLine {
   };
 }
 
-/** Kicks one heartbeat and waits for its answer, but not for ever. */
-async function lastHeartbeat(link: LowerLink): Promise<void> {
-  if (link.state().phase !== "connected") return;
-  const before = link.state().lastHeartbeatAt;
+/** `asked` = a heartbeat that says "disabled" has been written. */
+interface LastWord {
+  sending: "on" | "disabled";
+  asked: boolean;
+}
+
+/** Kicks one heartbeat and waits for its answer, but not for ever, and not for a portal that is away. */
+async function lastHeartbeat(link: LowerLink, word: LastWord): Promise<void> {
   const until = Date.now() + LAST_HEARTBEAT_MS;
+  word.sending = "disabled";
   link.sendNow();
-  while (link.state().lastHeartbeatAt === before && Date.now() < until) {
-    await new Promise((resolve) => setTimeout(resolve, 50));
+  let before: Date | null = null;
+  while (Date.now() < until) {
+    const { phase, lastHeartbeatAt } = link.state();
+    if (phase === "not-answering" || phase === "refused") return;
+    // One heartbeat is in flight at a time: the first answer after it was written is its own.
+    if (!word.asked) before = lastHeartbeatAt;
+    else if (lastHeartbeatAt !== before) return;
+    await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }
 

@@ -12,14 +12,13 @@ const SCHEMA = `
     techniques text not null, path blob not null, sha256 text not null, size_bytes integer not null,
     pattern_kind text not null, pattern_id text not null, pattern_version integer not null,
     detected_at text not null, reported integer not null default 0, assessed integer not null default 0,
-    case_id text, resolved integer not null default 0,
+    case_id text, resolved_by text,
     unique (rule_id, path, sha256)
   ) strict;
   create table if not exists threat_parts (
     threat_id text not null references threats, kind text not null, path text not null, line text not null default '',
     primary key (threat_id, kind, path, line)
   ) strict;
-  create table if not exists directives (id text primary key, outcome text not null, done_at text not null) strict;
 `;
 
 export interface Threat {
@@ -42,7 +41,8 @@ export interface Threat {
   isReported: boolean;
   isAssessed: boolean;
   caseId: CaseId | null;
-  isResolved: boolean;
+  /** `CP-…@version` of the pattern whose cleanup resolved it. */
+  resolvedBy: string | null;
 }
 
 export interface ThreatPart {
@@ -58,17 +58,11 @@ export interface AgentState {
   threats(): Threat[];
   markReported(id: ThreatId): void;
   markAssessed(id: ThreatId, parts: readonly ThreatPart[]): void;
-  markResolved(id: ThreatId, resolved: boolean): void;
+  markResolved(id: ThreatId, by: string | null): void;
   markCase(id: ThreatId, caseId: CaseId): void;
   parts(id: ThreatId): ThreatPart[];
-  /** JSON of the outcome of a directive that was carried out before; null if it is new. */
-  outcomeOf(directive: string): string | null;
-  keepOutcome(directive: string, outcome: string, at: Date): void;
   close(): void;
 }
-
-/** Outcomes are kept longer than any directive lives (the longest expiry is 7 days by default). */
-const KEPT_OUTCOMES = 10_000;
 
 export function openAgentState(file: string): AgentState {
   const database = new DatabaseSync(file);
@@ -104,22 +98,12 @@ export function openAgentState(file: string): AgentState {
       database.prepare("update threats set assessed = 1 where threat_id = ?").run(id);
       database.exec("commit");
     },
-    markResolved: (id, resolved) =>
-      void database.prepare("update threats set resolved = ? where threat_id = ?").run(resolved ? 1 : 0, id),
+    markResolved: (id, by) =>
+      void database.prepare("update threats set resolved_by = ? where threat_id = ?").run(by, id),
     markCase: (id, caseId) =>
       void database.prepare("update threats set case_id = ? where threat_id = ?").run(caseId, id),
     parts: (id) =>
       database.prepare("select kind, path, line from threat_parts where threat_id = ?").all(id).map(partOf),
-    outcomeOf(directive) {
-      const row = database.prepare("select outcome from directives where id = ?").get(directive);
-      return row === undefined ? null : String(row.outcome);
-    },
-    keepOutcome(directive, outcome, at) {
-      database.prepare("insert or replace into directives values (?, ?, ?)").run(directive, outcome, at.toISOString());
-      database
-        .prepare("delete from directives where id not in (select id from directives order by done_at desc limit ?)")
-        .run(KEPT_OUTCOMES);
-    },
     close: () => database.close(),
   };
 }
@@ -149,7 +133,7 @@ function threatOf(row: Row): Threat {
     isReported: row.reported === 1,
     isAssessed: row.assessed === 1,
     caseId: row.case_id === null ? null : (text("case_id") as CaseId),
-    isResolved: row.resolved === 1,
+    resolvedBy: row.resolved_by === null ? null : text("resolved_by"),
   };
 }
 

@@ -31,23 +31,26 @@ export interface Assessor {
 }
 
 /** After a detection, telemetry about the same minute still arrives: the reorder window of notes/endpoint.md, section 3. */
-const SETTLE_MS = 2000;
+const SETTLE_MS = 2500;
+/** While the chain still grows the assessment waits on, up to so many times the settling time. */
+const MAX_WAITS = 4;
 
 export function createAssessor(deps: {
   state: AgentState;
   sink: RecordSink;
   endpoint: EndpointId;
+  host: string;
   clock: Clock;
   telemetry: { events(): TelemetryEvent[]; lookNow(): void };
   settleMs?: number;
   onProblem: (error: unknown) => void;
 }): Assessor {
-  const { state, sink, endpoint, clock } = deps;
+  const { state, sink, endpoint, host, clock } = deps;
   const waiting = new Map<ThreatId, NodeJS.Timeout>();
 
   async function report(threat: Threat): Promise<void> {
     const entry = { kind: "detection", status: "assessing", id: threat.detectionRecord } as const;
-    await sink.threatEvents([threatEvent({ endpoint, now: clock.now() }, threat, entry)]);
+    await sink.threatEvents([threatEvent({ endpoint, host, now: clock.now() }, threat, entry)]);
     state.markReported(threat.threatId);
   }
 
@@ -68,7 +71,7 @@ export function createAssessor(deps: {
 
   async function assess(threat: Threat, rules: RegularRules): Promise<void> {
     deps.telemetry.lookNow();
-    const context = { endpoint, now: clock.now() };
+    const context = { endpoint, host, now: clock.now() };
     const chain = chainOf(threat);
     const parts = partsOf(chain);
     await sink.rootCause(chainRecords(context, threat, chain));
@@ -90,11 +93,23 @@ export function createAssessor(deps: {
 
   function assessLater(threat: Threat, rules: RegularRules): void {
     if (waiting.has(threat.threatId)) return;
+    const settleMs = deps.settleMs ?? SETTLE_MS;
+    let waits = 0;
+    let before = sizeOf(chainOf(threat));
     const run = (): void => {
-      waiting.delete(threat.threatId);
-      assess(threat, rules).catch(deps.onProblem);
+      waits += 1;
+      deps.telemetry.lookNow();
+      const now = sizeOf(chainOf(threat));
+      if (now !== before && waits < MAX_WAITS) {
+        before = now;
+        waiting.set(threat.threatId, setTimeout(run, settleMs));
+        return;
+      }
+      assess(threat, rules)
+        .catch(deps.onProblem)
+        .finally(() => waiting.delete(threat.threatId));
     };
-    waiting.set(threat.threatId, setTimeout(run, deps.settleMs ?? SETTLE_MS));
+    waiting.set(threat.threatId, setTimeout(run, settleMs));
   }
 
   async function takeUp(threat: Threat, rules: RegularRules): Promise<void> {
@@ -108,6 +123,7 @@ export function createAssessor(deps: {
       for (const hit of hits) {
         for (const ruleId of new Set(hit.matches.map((match) => match.source))) {
           const threat = state.meet(threatOf(hit, ruleId, { rules, now: clock.now() }));
+          // What its detection event is still being written for, or its chain awaited, is under way already.
           if (!waiting.has(threat.threatId)) await takeUp(threat, rules);
         }
       }
@@ -120,6 +136,10 @@ export function createAssessor(deps: {
       waiting.clear();
     },
   };
+}
+
+function sizeOf(chain: RootCauseChain): number {
+  return chain.nodes.length + chain.edges.length;
 }
 
 function threatOf(hit: ScanHit, ruleId: string, at: { rules: RegularRules; now: Date }): Threat {
@@ -144,7 +164,7 @@ function threatOf(hit: ScanHit, ruleId: string, at: { rules: RegularRules; now: 
     isReported: false,
     isAssessed: false,
     caseId: null,
-    isResolved: false,
+    resolvedBy: null,
   };
 }
 

@@ -64,6 +64,7 @@ async function withAgent<T>(
   const assessor = createAssessor({
     state,
     endpoint: newId<EndpointId>(),
+    host: "ws-test",
     clock: systemClock,
     settleMs: 400,
     telemetry: { events: () => telemetry.log.events(), lookNow: () => telemetry.lookNow() },

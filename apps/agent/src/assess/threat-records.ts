@@ -1,5 +1,4 @@
 import { createHash } from "node:crypto";
-import { hostname } from "node:os";
 import type {
   ChainEdge,
   ChainNode,
@@ -19,6 +18,8 @@ import type { Threat } from "./agent-state.ts";
 /** What every record of one endpoint carries. */
 export interface RecordContext {
   endpoint: EndpointId;
+  /** The endpoint's own name for itself. */
+  host: string;
   now: Date;
 }
 
@@ -49,9 +50,14 @@ export function threatEvent(
       },
       status,
       source: "agent",
-      host: hostname().slice(0, 255),
-      file: { path: shortText(pathText(threat.path)), sha256: threat.sha256, sizeBytes: threat.sizeBytes },
-      chain: threat.chainId,
+      host: context.host,
+      // A pattern may act where nothing was found before: then there is no file and no chain to name.
+      ...(threat.path.length === 0
+        ? {}
+        : {
+            file: { path: shortText(pathText(threat.path)), sha256: threat.sha256, sizeBytes: threat.sizeBytes },
+            chain: threat.chainId,
+          }),
       pattern: { kind: threat.patternKind, id: threat.patternId, version: threat.patternVersion },
       ...(threat.caseId === null ? {} : { case: threat.caseId }),
       ...details,
@@ -76,7 +82,7 @@ export function chainRecords(context: RecordContext, threat: Threat, chain: Root
 }
 
 /** A UUID of version 8 from a hash (RFC 9562, section 5.8). */
-function derivedId(...parts: string[]): RecordId {
+export function derivedId(...parts: string[]): RecordId {
   const bytes = createHash("sha256").update(parts.join("\n")).digest().subarray(0, 16);
   bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x80;
   bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;

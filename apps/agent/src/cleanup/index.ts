@@ -1,3 +1,4 @@
+export { type ApplyOrder, createPatternApplier, type PatternApplier } from "./apply-pattern.ts";
 export type { CleanupDeps } from "./cleanup-deps.ts";
 export { type CleanupResult, type CleanupRunner, createCleanupRunner } from "./cleanup-runner.ts";
 export { type Confinement, checkFile } from "./confinement.ts";

@@ -11,4 +11,4 @@ export {
 } from "./proc-reader.ts";
 export { isOurs, type KnownProcess, type ProcessTable } from "./process-table.ts";
 export { createTelemetry, type Telemetry } from "./telemetry.ts";
-export { createWatchedPaths, isBelow, type WatchedPaths } from "./watched-paths.ts";
+export { createWatchedPaths, isBelow, realPath, type WatchedPaths } from "./watched-paths.ts";

@@ -1,4 +1,5 @@
-import { realpathSync } from "node:fs";
+import { existsSync, realpathSync } from "node:fs";
+import { basename, dirname } from "node:path";
 
 const SLASH = 0x2f;
 
@@ -30,6 +31,8 @@ export function isBelow(path: Buffer, folder: Buffer): boolean {
   return path.length > folder.length && path[folder.length] === SLASH && path.subarray(0, folder.length).equals(folder);
 }
 
-function realPath(folder: string): Buffer {
-  return realpathSync(folder, { encoding: "buffer" });
+/** The real path of something that need not exist yet: of its nearest folder that does, and the rest as it stands. */
+export function realPath(path: string): Buffer {
+  if (existsSync(path) || path === dirname(path)) return realpathSync(path, { encoding: "buffer" });
+  return Buffer.concat([realPath(dirname(path)), Buffer.from(`/${basename(path)}`)]);
 }

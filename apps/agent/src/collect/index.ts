@@ -1,0 +1,1 @@
+export { type CollectOrder, createPackageCollector, type PackageUpload } from "./collect-package.ts";

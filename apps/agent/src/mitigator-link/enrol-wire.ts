@@ -1,0 +1,92 @@
+import { enrolmentTokenSchema } from "@tms/contracts/link";
+import { createLowerKeys, type LowerKeys, loadIdentity, registerLower, type StoredIdentity } from "@tms/link/lower";
+import { AppError, type Clock, type EndpointId } from "@tms/records";
+import { keepPins, type Pins, pinsOf, readPins } from "./pins.ts";
+
+export interface Enrolment {
+  keys: LowerKeys;
+  identity: StoredIdentity;
+  endpoint: EndpointId;
+  pins: Pins;
+}
+
+const PREFIX = "tms1.";
+const MAX_TOKEN_CHARACTERS = 16_384;
+
+/**
+ * Gives the identity of this endpoint: the stored one while it is good, else a new one by the token.
+ *
+ * The endpoint id survives a new enrolment, because the same TLS key asks for it again.
+ *
+ * @throws {AppError} `start.config_invalid` without identity and token; `link.*` as the mitigator refuses.
+ */
+export async function enrol(options: {
+  directory: string;
+  token: string | undefined;
+  host: string;
+  version: string;
+  clock: Clock;
+  signal: AbortSignal;
+}): Promise<Enrolment> {
+  const keys = await createLowerKeys(options.directory);
+  const stored = await loadIdentity(keys);
+  const before = readPins(options.directory);
+  if (stored !== null && before !== null && stored.endpoint !== null && isGood(stored, options.clock.now())) {
+    return { keys, identity: stored, endpoint: stored.endpoint, pins: before };
+  }
+  if (options.token === undefined) {
+    throw new AppError("start.config_invalid", { key: "token", why: "the agent is not enrolled yet" });
+  }
+  const token = parseToken(options.token);
+  const pins = pinsOf({ ...token, tokenId: token.id }, before);
+  // Pinned before the first connection: what is believed comes from the token alone.
+  await keepPins(options.directory, pins);
+  const identity = await registerAtFirst(options, { keys, pins, secret: token.secret, stored });
+  if (identity.endpoint === null) throw new AppError("link.refused", { reason: "no endpoint id was given" });
+  if (identity.customer !== pins.customer) throw new AppError("link.pin_mismatch", { pinned: "customer" });
+  return { keys, identity, endpoint: identity.endpoint, pins };
+}
+
+function isGood(identity: StoredIdentity, now: Date): boolean {
+  return new Date(identity.certificateNotAfter) > now;
+}
+
+function parseToken(text: string) {
+  const body = text.startsWith(PREFIX) && text.length <= MAX_TOKEN_CHARACTERS ? text.slice(PREFIX.length) : "";
+  try {
+    const { id, secret, customer, patternRoot, consentKey, recoveryRecipient, caPin, addresses, allow } =
+      enrolmentTokenSchema.parse(JSON.parse(Buffer.from(body, "base64url").toString("utf8")));
+    return { id, secret, customer, patternRoot, consentKey, recoveryRecipient, caPin, addresses, allow };
+  } catch (error) {
+    throw new AppError("start.config_invalid", { key: "token", why: "it is no enrolment token" }, { cause: error });
+  }
+}
+
+/** A token may name several addresses of the mitigator; the first that answers is taken. */
+async function registerAtFirst(
+  options: { host: string; version: string; signal: AbortSignal },
+  with_: { keys: LowerKeys; pins: Pins; secret: string; stored: StoredIdentity | null },
+): Promise<StoredIdentity> {
+  const { keys, pins, secret, stored } = with_;
+  const request = {
+    credentials: { kind: "token", id: pins.tokenId, secret },
+    kind: "agent",
+    version: options.version,
+    host: options.host,
+    instanceId: pins.instanceId,
+    ...(stored?.endpoint ? { endpoint: stored.endpoint } : {}),
+  } as const;
+  let unreachable: AppError | null = null;
+  for (const statusServer of pins.addresses) {
+    try {
+      const { caPin, patternRoot } = pins;
+      return await registerLower({ keys, statusServer, caPins: [caPin], patternRoot, request, signal: options.signal });
+    } catch (error) {
+      if (!(error instanceof AppError) || !LINE_PROBLEMS.includes(error.code)) throw error;
+      unreachable = error;
+    }
+  }
+  throw unreachable ?? new AppError("start.config_invalid", { key: "token", why: "it names no address" });
+}
+
+const LINE_PROBLEMS: readonly string[] = ["link.unreachable", "link.timeout", "link.name_unknown"];

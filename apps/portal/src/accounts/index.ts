@@ -1,0 +1,1 @@
+export { type MenuCounts, registerMenuCountsRoute } from "./menu-counts-routes.ts";

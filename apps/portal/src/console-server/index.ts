@@ -1,0 +1,1 @@
+export { type ConsoleOptions, createConsoleServer } from "./app.ts";

@@ -1,0 +1,238 @@
+import { randomBytes } from "node:crypto";
+import type { Authority, SshHostKey } from "@tms/link";
+import { fingerprintOf } from "@tms/link";
+import {
+  type CaseId,
+  type Clock,
+  type CustomerScope,
+  type DirectiveId,
+  type IncidentId,
+  newId,
+  type ProductId,
+  type ProviderScope,
+} from "@tms/records";
+import type { Audit, Databases, Jobs, Logger, PasswordHasher, SecretBox } from "@tms/server-kit";
+import type { BlobStore } from "#app/blobs/index.ts";
+import { createAdvanceCase, createCaseStore, createPutCase } from "#app/cases/index.ts";
+import {
+  createAddCustomer,
+  createCheckCredentials,
+  createCustomerStore,
+  createCustomerValidity,
+} from "#app/customers/index.ts";
+import { createDeploymentStore, createTakeDeploymentNews, type Deployment, isResult } from "#app/deployments/index.ts";
+import { createEventIndexStore, type EventStore } from "#app/event-index/index.ts";
+import { createForensicsStore, createTakePackage } from "#app/forensics/index.ts";
+import {
+  acceptanceOf,
+  createGiveDirectives,
+  createHeartbeatStore,
+  createLastSeenWriter,
+  createNewsWaiters,
+  createRecordHeartbeat,
+} from "#app/heartbeats/index.ts";
+import { createGroupEvents, createIncidentStore } from "#app/incidents/index.ts";
+import { createLogIntakeStore } from "#app/log-intake/index.ts";
+import {
+  createDraftPattern,
+  createOpenRepository,
+  createPatternStore,
+  createRefreshTimestamp,
+  createRepositoryStore,
+  createSignPattern,
+} from "#app/patterns/index.ts";
+import {
+  createIdentityCache,
+  createRegisterProduct,
+  createRegistrationStore,
+  createRemoveProduct,
+  createUnregister,
+} from "#app/registration/index.ts";
+import { createReportStore } from "#app/reports/index.ts";
+
+/** Queues of the worker; payloads are ids. */
+export const QUEUES = ["index-stream", "pattern-issued", "renew-timestamps"] as const;
+
+export interface CoreDeps {
+  db: Databases;
+  jobs: Jobs;
+  events: EventStore;
+  blobs: BlobStore;
+  secrets: SecretBox;
+  hasher: PasswordHasher;
+  authority: Authority;
+  sshHostKey: SshHostKey;
+  audit: Audit;
+  log: Logger;
+  clock: Clock;
+}
+
+/** The right to work across customers: only the composition root makes it. */
+export const PROVIDER: ProviderScope = { provider: true };
+
+/** All slices' stores and use cases, put together once; servers and worker take what they need from it. */
+export function createCore(deps: CoreDeps) {
+  const heartbeats = heartbeatPart(deps);
+  const customers = customerPart(deps);
+  const registration = registrationPart(deps, customers);
+  const cases = casePart(deps, heartbeats);
+  const forensics = forensicsPart(deps, cases);
+  const patterns = patternPart(deps, customers.repositories);
+  const deployments = deploymentPart(deps, cases);
+  const intake = createLogIntakeStore({
+    db: deps.db,
+    latestEpoch: (scope, product, stream) => heartbeats.store.latestEpoch(scope, { product, stream }),
+    enqueue: (job, trx) => deps.jobs.send("index-stream", { ...job }, trx),
+    newId: () => newId<string>(),
+  });
+  const incidents = createIncidentStore(deps.db);
+  const groupEvents = createGroupEvents({ incidents, newId: () => newId<IncidentId>(), clock: deps.clock });
+  return {
+    ...deps,
+    heartbeats,
+    customers,
+    registration,
+    cases,
+    forensics,
+    patterns,
+    deployments,
+    intake,
+    index: createEventIndexStore(deps.db),
+    incidents: { store: incidents, groupEvents },
+    reports: createReportStore(deps.db),
+  };
+}
+export type Core = ReturnType<typeof createCore>;
+
+function heartbeatPart({ db, clock, log }: CoreDeps) {
+  const store = createHeartbeatStore(db);
+  const lastSeen = createLastSeenWriter({
+    store,
+    scope: PROVIDER,
+    node: newId<string>(),
+    monotonicMs: () => performance.now(),
+    onError: (error) => log.warn({ err: error }, "last seen was not written; it is tried again in a second"),
+  });
+  return {
+    store,
+    lastSeen,
+    waiters: createNewsWaiters(),
+    record: createRecordHeartbeat({ store, lastSeen, acceptance: acceptanceOf, clock }),
+    giveDirective: createGiveDirectives({ store, clock, newId: () => newId<DirectiveId>() }),
+  };
+}
+
+function customerPart({ db, secrets, hasher, blobs, clock }: CoreDeps) {
+  const store = createCustomerStore(db);
+  const repositories = createRepositoryStore(db, secrets);
+  const openRepository = createOpenRepository({ repositories, putBlob: blobs.put, clock });
+  return {
+    store,
+    repositories,
+    validity: createCustomerValidity({ find: store.find, scope: PROVIDER, clock }),
+    add: createAddCustomer({ customers: store, openRepository, hashPassword: hasher.hash, randomBytes }),
+    checkCredentials: createCheckCredentials({
+      findByUserName: store.findByUserName,
+      verifyPassword: hasher.verify,
+      decoyHash: hasher.decoyHash,
+      scope: PROVIDER,
+      clock,
+    }),
+  };
+}
+
+function registrationPart({ db, authority, clock }: CoreDeps, customers: ReturnType<typeof customerPart>) {
+  const store = createRegistrationStore(db);
+  return {
+    store,
+    identity: createIdentityCache({
+      store,
+      isExpired: (customer) => customers.validity.isExpired(customer),
+      scope: PROVIDER,
+      clock,
+    }),
+    register: createRegisterProduct({
+      store,
+      checkCredentials: customers.checkCredentials,
+      issueClient: (request) => authority.issueClient(request),
+      sshFingerprintOf: fingerprintOf,
+      newId: () => newId<ProductId>(),
+      clock,
+    }),
+    unregister: createUnregister({ store }),
+    remove: createRemoveProduct({ store }),
+  };
+}
+
+function casePart({ db }: CoreDeps, heartbeats: ReturnType<typeof heartbeatPart>) {
+  const store = createCaseStore(db);
+  const hintChanged = async (scope: CustomerScope, product: ProductId) => {
+    await heartbeats.giveDirective(scope, product, { kind: "case-changed", payload: {} });
+  };
+  return { store, put: createPutCase({ cases: store }), advance: createAdvanceCase({ cases: store, hintChanged }) };
+}
+
+const PACKAGE_TEXT = {
+  "upload-begun": "The package is on its way to the portal.",
+  "package-complete": "The package arrived whole. An expert can take the case.",
+  "package-failed": "The package that arrived is not the one that was announced.",
+} as const;
+
+function forensicsPart({ db, blobs }: CoreDeps, cases: ReturnType<typeof casePart>) {
+  const store = createForensicsStore(db);
+  const take = createTakePackage({
+    packages: store,
+    caseOf: (scope, id) => cases.store.find(scope, id),
+    advance: async (scope, id, what) => {
+      await cases.advance(scope, id, { step: { kind: what }, who: "the portal", text: PACKAGE_TEXT[what] });
+    },
+    adoptBlob: blobs.adopt,
+  });
+  return { store, take };
+}
+
+function patternPart(deps: CoreDeps, repositories: ReturnType<typeof createRepositoryStore>) {
+  const store = createPatternStore({
+    db: deps.db,
+    secrets: deps.secrets,
+    enqueueIssued: (job, trx) => deps.jobs.send("pattern-issued", { ...job }, trx),
+  });
+  return {
+    store,
+    repositories,
+    draft: createDraftPattern({ patterns: store }),
+    sign: createSignPattern({ lockedForSigning: store.lockedForSigning, putBlob: deps.blobs.put, clock: deps.clock }),
+    refreshTimestamp: createRefreshTimestamp({ repositories, now: () => deps.clock.now() }),
+  };
+}
+
+const RESULT_TEXT = {
+  succeeded: "The cleanup succeeded on the endpoint.",
+  partially: "The cleanup succeeded in part. The case is open again.",
+  failed: "The cleanup failed on the endpoint. The case is open again.",
+} as const;
+
+function deploymentPart({ db }: CoreDeps, cases: ReturnType<typeof casePart>) {
+  const store = createDeploymentStore(db);
+  const onResult = async (scope: CustomerScope, deployment: Deployment): Promise<void> => {
+    const { state, caseId } = deployment;
+    if (caseId === null || !isResult(state)) return;
+    if (!(await isPatternOfCase(cases, scope, { caseId, deployment }))) return;
+    await cases.advance(scope, caseId, {
+      step: { kind: "result", result: state },
+      who: `the endpoint ${deployment.host}`.slice(0, 200),
+      text: RESULT_TEXT[state],
+    });
+  };
+  return { store, takeNews: createTakeDeploymentNews({ deployments: store, onResult }) };
+}
+
+/** A late result of an older pattern version says nothing about the case of today. */
+async function isPatternOfCase(
+  cases: ReturnType<typeof casePart>,
+  scope: CustomerScope,
+  asked: { caseId: CaseId; deployment: Deployment },
+): Promise<boolean> {
+  const pattern = (await cases.store.find(scope, asked.caseId))?.pattern;
+  return pattern?.id === asked.deployment.patternId && pattern.version === asked.deployment.patternVersion;
+}

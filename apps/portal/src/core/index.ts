@@ -1,0 +1,1 @@
+export { type Core, type CoreDeps, createCore, PROVIDER, QUEUES } from "./core.ts";

@@ -1,0 +1,70 @@
+import { join } from "node:path";
+import { BATCH_LIMITS } from "@tms/link";
+import { createBatchIntake, createSshLogServer, registerLogServer, registerStatusServer } from "@tms/link/upper";
+import { AppError } from "@tms/records";
+import { createHttpServer } from "@tms/server-kit";
+import type { FastifyInstance } from "fastify";
+import { caseHandlers } from "#app/cases/index.ts";
+import { type Core, PROVIDER } from "#app/core/index.ts";
+import { packageHandlers } from "#app/forensics/index.ts";
+import { heartbeatHandlers } from "#app/heartbeats/index.ts";
+import { repositoryHandlers } from "#app/patterns/index.ts";
+import { registrationHandlers } from "#app/registration/index.ts";
+
+/** 4 GiB a package. */
+const PACKAGE_BYTES = 4 * 1024 * 1024 * 1024;
+
+export interface Tls {
+  keyPem: string;
+  certPem: string;
+}
+
+/** The status server: registration, heartbeats, cases, forensic packages, patterns. */
+export function createStatusServer(core: Core, tls: Tls, dataDir: string): FastifyInstance {
+  const app = createHttpServer({ name: "status-server", log: core.log, tls: { ...tls, askClientCertificate: true } });
+  registerStatusServer(app, {
+    identity: core.registration.identity,
+    credentials: { check: core.customers.checkCredentials },
+    role: "status-server",
+    ...registrationHandlers({
+      registerProduct: core.registration.register,
+      unregister: core.registration.unregister,
+      patternRootOf: async (customer) => {
+        const known = await core.customers.store.find(PROVIDER, customer);
+        if (known === null) throw new AppError("customer.unknown", { customer });
+        return known.patternRoot;
+      },
+      caPem: core.authority.caPem,
+      sshHostKeys: [core.sshHostKey.fingerprint],
+      limits: {
+        batchBytes: BATCH_LIMITS.batchBytes,
+        batchRecords: BATCH_LIMITS.records,
+        packageBytes: PACKAGE_BYTES,
+      },
+      audit: core.audit,
+      clock: core.clock,
+    }),
+    heartbeats: heartbeatHandlers({
+      recordHeartbeat: core.heartbeats.record,
+      waitingDirectives: core.heartbeats.store.waitingDirectives,
+      positions: core.intake.positions,
+      waiters: core.heartbeats.waiters,
+      clock: core.clock,
+    }),
+    cases: caseHandlers({ putCase: core.cases.put, store: core.cases.store }),
+    packages: packageHandlers({ directory: join(dataDir, "blobs", "uploads"), take: core.forensics.take }),
+    patterns: repositoryHandlers({ repositories: core.patterns.repositories, readBlob: core.blobs.read }),
+  });
+  return app;
+}
+
+/** Both log servers over one intake: whatever the transport, the same bytes are decided the same way. */
+export function createLogServers(core: Core, tls: Tls) {
+  const intake = createBatchIntake({ directory: core.blobs.directory, store: core.intake, clock: core.clock });
+  const { identity } = core.registration;
+  const credentials = { check: core.customers.checkCredentials };
+  const ssl = createHttpServer({ name: "log-server", log: core.log, tls: { ...tls, askClientCertificate: true } });
+  registerLogServer(ssl, { identity, credentials, intake });
+  const ssh = createSshLogServer({ hostKeyPem: core.sshHostKey.privatePem, identity, credentials, intake });
+  return { ssl, ssh };
+}

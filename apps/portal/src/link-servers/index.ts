@@ -1,0 +1,1 @@
+export { createLogServers, createStatusServer } from "./app.ts";

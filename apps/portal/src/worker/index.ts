@@ -1,0 +1,1 @@
+export { announceIssued, startWorker } from "./app.ts";

@@ -22,7 +22,8 @@ export { serveConsole } from "./http/serve-console.ts";
 export type { Session, SessionSource } from "./http/session-source.ts";
 export {
   createJobs,
-  type Job,
+  type JobContext,
+  type JobHandler,
   type JobPayload,
   type Jobs,
   type JobsOptions,

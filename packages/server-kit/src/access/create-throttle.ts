@@ -39,7 +39,10 @@ export function createThrottle(options: ThrottleOptions = {}): Throttle {
       const nowMs = clock.now().getTime();
       const before = seen.get(key);
       const known = before !== undefined && nowMs - before.lastAtMs < waitMs ? before.count : 0;
-      if (known >= tries) throw new AppError(options.code ?? "session.throttled");
+      if (before !== undefined && known >= tries) {
+        const retryAfterSeconds = Math.ceil((before.lastAtMs + waitMs - nowMs) / 1000);
+        throw new AppError(options.code ?? "session.throttled", { retryAfterSeconds });
+      }
       seen.delete(key);
       seen.set(key, { count: known + 1, lastAtMs: nowMs });
       const [quietest] = seen.keys();

@@ -49,7 +49,8 @@ export function createQueue(bounds: { atOnce: number; waiting: number }) {
   const waiting: (() => void)[] = [];
   return async function inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
     if (running >= bounds.atOnce) {
-      if (waiting.length >= bounds.waiting) throw new AppError("request.rate_limited", { queue: "password hashes" });
+      if (waiting.length >= bounds.waiting)
+        throw new AppError("request.rate_limited", { queue: "password hashes", retryAfterSeconds: 1 });
       // Whoever ends hands its place over, so `running` does not change here.
       await new Promise<void>((resolve) => waiting.push(resolve));
     } else running += 1;

@@ -1,7 +1,13 @@
 import { randomUUID } from "node:crypto";
 import type { Socket } from "node:net";
 import { AppError, type Clock, systemClock } from "@tms/records";
-import { type FastifyBaseLogger, type FastifyInstance, type FastifyServerOptions, fastify } from "fastify";
+import {
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyServerOptions,
+  fastify,
+  LogController,
+} from "fastify";
 import { serializerCompiler, validatorCompiler } from "fastify-type-provider-zod";
 import type { Logger } from "../start/create-logger.ts";
 import { answerProblem, problemOf, rawProblem, sendProblem } from "./problem.ts";
@@ -21,6 +27,8 @@ export interface HttpServerOptions {
 const REQUEST_TIMEOUT_MS = 15 * 60_000;
 /** Headers come at once or from somebody who only wants to hold a socket. */
 const HEADERS_TIMEOUT_MS = 30_000;
+/** Requests that run at a stop may end within this time; then their connections are cut. Long polls are released before. */
+const DRAIN_MS = 1_500;
 const MAX_HEADER_BYTES = 16_384;
 /** Ids and file names; Fastify's default of 100 cuts off long pattern names. */
 const MAX_PARAMETER_LENGTH = 512;
@@ -42,17 +50,27 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
   });
   app.addHook("onSend", async (request, reply) => setSecurityHeaders(request, reply));
   app.server.headersTimeout = HEADERS_TIMEOUT_MS;
+  drainOnClose(app);
   return app;
+}
+
+function drainOnClose(app: FastifyInstance): void {
+  let cut: NodeJS.Timeout | undefined;
+  app.addHook("preClose", async () => {
+    cut = setTimeout(() => app.server.closeAllConnections(), DRAIN_MS);
+    app.server.closeIdleConnections();
+  });
+  app.addHook("onClose", async () => clearTimeout(cut));
 }
 
 function serverOptions(options: HttpServerOptions): FastifyServerOptions {
   const shared: FastifyServerOptions = {
     loggerInstance: options.log.child({ server: options.name }) as FastifyBaseLogger,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     genReqId: () => randomUUID(),
     // A caller's own id would let it write into our log under another request's name.
     requestIdHeader: false,
-    forceCloseConnections: true,
+    forceCloseConnections: false,
     requestTimeout: REQUEST_TIMEOUT_MS,
     routerOptions: { maxParamLength: MAX_PARAMETER_LENGTH },
     trustProxy: false,

@@ -69,6 +69,8 @@ export function answerProblem(error: unknown, request: FastifyRequest, reply: Fa
     },
     "request refused",
   );
+  const { retryAfterSeconds } = known.details;
+  if (typeof retryAfterSeconds === "number") reply.header("retry-after", String(retryAfterSeconds));
   return sendProblem(reply, problemOf(known, request.id));
 }
 

@@ -1,3 +1,5 @@
+import type { Socket } from "node:net";
+import { TLSSocket } from "node:tls";
 import type { RouteIdentity, RouteLimit } from "@tms/contracts";
 import { AppError, type Clock } from "@tms/records";
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from "fastify";
@@ -52,6 +54,9 @@ export function guardRoutes(app: FastifyInstance, deps: { clock: Clock }): void 
 /** Addresses that nothing is registered at are not a way around the limits. */
 const UNKNOWN_ROUTE_PER_MINUTE = 300;
 
+/** Products behind one address (a site's gateway) that may be at their limit at once. */
+const KEYS_PER_ADDRESS = 50;
+
 function declarationOf(route: RouteOptions): RouteDeclaration {
   const identity = route.config?.identity;
   const limit = route.config?.limit;
@@ -78,16 +83,41 @@ function isLimit(limit: RouteLimit | undefined): limit is RouteLimit {
   return limit !== undefined && Number.isSafeInteger(limit.bodyBytes) && limit.bodyBytes >= 0 && limit.perMinute > 0;
 }
 
+/**
+ * Counts per route and caller: a product by the key of its certificate, everybody else by address. Many products stand
+ * behind one address, so the address bounds them only at a multiple; else fresh keys would be a way around the limit.
+ */
 function takeRate(
   request: FastifyRequest,
   reply: FastifyReply,
   rate: { limiter: ReturnType<typeof createRateLimiter>; perMinute: number },
 ): void {
   const place = `${request.method} ${request.routeOptions.url ?? "*"}`;
-  const waitSeconds = rate.limiter.take(`${place} ${addressKey(request.ip)}`, rate.perMinute);
+  const address = `${place} ${addressKey(request.ip)}`;
+  const key = request.routeOptions.config.identity?.kind === "product" ? clientKey(request.raw.socket) : null;
+  const waitSeconds =
+    key === null
+      ? rate.limiter.take(address, rate.perMinute)
+      : Math.max(
+          rate.limiter.take(`${place} key ${key}`, rate.perMinute),
+          rate.limiter.take(`${address} all`, rate.perMinute * KEYS_PER_ADDRESS),
+        );
   if (waitSeconds === 0) return;
+  // Set here too: the routes of packages/link answer with an error handler of their own.
   reply.header("retry-after", String(waitSeconds));
-  throw new AppError("request.rate_limited", { place });
+  throw new AppError("request.rate_limited", { place, retryAfterSeconds: waitSeconds });
+}
+
+const clientKeys = new WeakMap<Socket, string>();
+
+function clientKey(socket: Socket): string | null {
+  const known = clientKeys.get(socket);
+  if (known !== undefined) return known;
+  if (!(socket instanceof TLSSocket)) return null;
+  const key = socket.getPeerCertificate().fingerprint256;
+  if (typeof key !== "string") return null;
+  clientKeys.set(socket, key);
+  return key;
 }
 
 function refuseForeignOrigin(request: FastifyRequest): void {

@@ -22,12 +22,13 @@ export interface QueueDefinition {
 /** Ids by name. */
 export type JobPayload = Readonly<Record<string, string | number | null>>;
 
-export interface Job<Payload extends JobPayload = JobPayload> {
+export interface JobContext {
   id: string;
-  data: Payload;
   /** Aborts when the job has run out of its time or the process stops. */
   signal: AbortSignal;
 }
+
+export type JobHandler<Payload extends JobPayload = JobPayload> = (data: Payload, job: JobContext) => Promise<void>;
 
 export interface SendOptions {
   /** Earliest start, in seconds from now. */
@@ -40,7 +41,7 @@ export interface Jobs {
   /** @param trx The caller's transaction; without it the job is committed at once. */
   send(queue: string, data: JobPayload, trx?: QueryExecutorProvider | null, options?: SendOptions): Promise<void>;
   /** Begins to work a queue; each job that throws is logged and tried again, alone. */
-  work<Payload extends JobPayload>(queue: string, handler: (job: Job<Payload>) => Promise<void>): Promise<void>;
+  work<Payload extends JobPayload>(queue: string, handler: JobHandler<Payload>): Promise<void>;
   /** Sends a job at each time of a cron expression (UTC); one node does it. */
   schedule(queue: string, cron: string, data?: JobPayload): Promise<void>;
   /** Jobs that wait, run, or failed for good. */
@@ -57,6 +58,8 @@ export interface JobsOptions {
 
 /** Measured (notes/storage.md): batches of 50 with NOTIFY did 1,629 jobs/s with 12–96 ms of delay. */
 const BATCH = 50;
+/** A notification wakes for new jobs at once; only this poll finds a failed one whose wait is over, and a delayed one. */
+const POLL_SECONDS = 2;
 const MAX_CONNECTIONS = 4;
 /** A job that runs at shutdown may end; longer than this it is left to the next start. */
 const STOP_TIMEOUT_MS = 5_000;
@@ -106,14 +109,19 @@ export async function createJobs(options: JobsOptions): Promise<Jobs> {
 
 async function workQueue<Payload extends JobPayload>(
   boss: PgBoss,
-  given: { queue: string; handler: (job: Job<Payload>) => Promise<void>; log: Logger },
+  given: { queue: string; handler: JobHandler<Payload>; log: Logger },
 ): Promise<void> {
-  const options = { batchSize: BATCH, burstWhenBatchFull: true, perJobResults: true } as const;
+  const options = {
+    batchSize: BATCH,
+    burstWhenBatchFull: true,
+    perJobResults: true,
+    notifyPollingIntervalSeconds: POLL_SECONDS,
+  } as const;
   await boss.work<Payload, unknown, typeof options>(given.queue, options, async (jobs) => {
     const results: { id: string; status: "completed" | "failed"; output?: object }[] = [];
     for (const job of jobs) {
       try {
-        await given.handler({ id: job.id, data: job.data, signal: job.signal });
+        await given.handler(job.data, { id: job.id, signal: job.signal });
         results.push({ id: job.id, status: "completed" });
       } catch (error) {
         given.log.error({ err: error, queue: given.queue, job: job.id }, "job failed");

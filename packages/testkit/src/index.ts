@@ -1,6 +1,16 @@
+export {
+  type AxeViolation,
+  axeViolations,
+  openBrowser,
+  type PageOptions,
+  pageComplaints,
+  type TestBrowser,
+} from "./browser.ts";
 export { type Chaos, ChaosProxy } from "./chaos-proxy.ts";
 export { FakeAgent, type FakeAgentOptions, makeThreatEvent } from "./fake-agent.ts";
 export { FakePortal, type FakePortalOptions, type FakeProduct } from "./fake-portal.ts";
 export { FakeIntakeStore } from "./fake-portal-store.ts";
 export { createTestCa } from "./test-ca.ts";
 export { TestClock } from "./test-clock.ts";
+export { createEmptyDatabase, createTestDatabase, type TestDatabase } from "./test-database.ts";
+export { createTestEventStore, type TestEventStore } from "./test-event-store.ts";

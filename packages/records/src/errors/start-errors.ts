@@ -61,18 +61,6 @@ export const START_ERRORS = {
     text: "PostgreSQL refuses to run as root, and no unprivileged account could be made for it.",
     cure: "Make a system account tms-store, start as an ordinary user, or set TMS_DATABASE_URL.",
   },
-  "start.migration_failed": {
-    status: 500,
-    level: "error",
-    text: "A step of the database's schema did not run.",
-    cure: "Look at the named file and error; restore the backup if the database was changed by hand.",
-  },
-  "start.secret_key_invalid": {
-    status: 500,
-    level: "error",
-    text: "The file of the secret key is not one, or can be read by others.",
-    cure: "Restore it from the backup and give it mode 0600; without it sealed values cannot be opened.",
-  },
   "store.unavailable": {
     status: 503,
     level: "error",

@@ -163,7 +163,7 @@ test("a repeated batch is a duplicate, a forked one is refused, and the first st
 
 describe("an unreadable batch is accepted, kept aside and counted", () => {
   const frame = zstdCompressSync("{}\n{}\n", { params: CHECKSUM });
-  test.each<[string, Buffer, object]>([
+  test.each<[string, Buffer, { plainBytes: number; count: number }]>([
     [
       "a zstd bomb",
       zstdCompressSync(Buffer.alloc(200 * 1024 * 1024), { params: CHECKSUM }),

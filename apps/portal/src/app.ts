@@ -59,7 +59,9 @@ export async function startPortal(config: PortalConfig, log: Logger, opened: Clo
   const { core, accounts } = await openCore(config, log, opened);
   const roles = new Set(config.roles);
   const hosts = [...new Set([config.publicHost, config.listen.console.host, "127.0.0.1", "localhost", "::1"])];
-  const tls = await core.authority.issueServer({ hosts: hosts.filter((host) => isIP(host) !== 0 || host !== "0.0.0.0") });
+  const tls = await core.authority.issueServer({
+    hosts: hosts.filter((host) => isIP(host) !== 0 || host !== "0.0.0.0"),
+  });
 
   const listening: Partial<Record<"console" | "statusServer" | "ssl" | "ssh", Address>> = {};
   if (roles.has("status-server")) {

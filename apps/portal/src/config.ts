@@ -67,7 +67,8 @@ export function readConfig(source: Pick<ConfigSource, "file" | "env"> & { roles?
 function rolesOf(text: string): PortalProcessRole[] {
   return text.split(",").map((word) => {
     const role = PORTAL_PROCESS_ROLES.find((known) => known === word.trim());
-    if (role === undefined) throw new AppError("start.config_invalid", { key: "roles", problem: `unknown role ${word}` });
+    if (role === undefined)
+      throw new AppError("start.config_invalid", { key: "roles", problem: `unknown role ${word}` });
     return role;
   });
 }

@@ -1,6 +1,6 @@
-import { createHttpServer, registerAccountRoutes, registerSessionRoutes, serveConsole } from "@tms/server-kit";
-import type { Accounts } from "@tms/server-kit";
 import { AppError, type CustomerId, type CustomerScope } from "@tms/records";
+import type { Accounts } from "@tms/server-kit";
+import { createHttpServer, registerAccountRoutes, registerSessionRoutes, serveConsole } from "@tms/server-kit";
 import type { FastifyInstance } from "fastify";
 import { registerMenuCountsRoute } from "#app/accounts/index.ts";
 import { registerAuditRoute } from "#app/audit/index.ts";
@@ -196,4 +196,3 @@ function completenessView(one: Streams[number]) {
     trueUpTo: one.trueUpTo?.toISOString() ?? null,
   };
 }
-

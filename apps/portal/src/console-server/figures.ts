@@ -85,7 +85,11 @@ function isOpen(one: Case): boolean {
 
 export function completeText(streams: readonly Completeness[]): { complete: boolean; text: string } {
   const total = (pick: (one: Completeness) => number) => streams.reduce((sum, one) => sum + pick(one), 0);
-  const [sent, received, lost] = [total((one) => one.sent ?? 0), total((one) => one.received), total((one) => one.lost)];
+  const [sent, received, lost] = [
+    total((one) => one.sent ?? 0),
+    total((one) => one.received),
+    total((one) => one.lost),
+  ];
   const unreadable = total((one) => one.unreadable);
   const complete = lost === 0 && unreadable === 0 && received >= sent && streams.some((one) => one.sent !== null);
   const parts = [`${received} of ${sent} records received`, `${lost} lost`];

@@ -1,4 +1,4 @@
-import { type CustomerId, type CustomerScope, type ProductId } from "@tms/records";
+import type { CustomerId, CustomerScope, ProductId } from "@tms/records";
 import type { FastifyInstance } from "fastify";
 import { caseShortId } from "#app/cases/index.ts";
 import { type Core, PROVIDER } from "#app/core/index.ts";

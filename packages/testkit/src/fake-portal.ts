@@ -36,6 +36,7 @@ import {
   type CaseId,
   type Clock,
   type CustomerId,
+  type EndpointId,
   type LinkRecord,
   newId,
   type ProductId,
@@ -52,6 +53,7 @@ import { FakeIntakeStore } from "./fake-portal-store.ts";
 export interface FakePortalOptions {
   host?: string;
   clock?: Clock;
+  customer?: CustomerId;
   patternRoot?: Sha256;
   /** What registration answers; differs from `patternRoot` only to attack. */
   answeredPatternRoot?: Sha256;
@@ -73,7 +75,7 @@ export interface FakeProduct {
  * in memory and its batches in a directory. What it did is there to be read; what it shall do can be scripted.
  */
 export class FakePortal {
-  readonly customer: CustomerId = newId<CustomerId>();
+  readonly customer: CustomerId;
   readonly userName = "acme";
   readonly password = "correct-horse-battery";
   readonly store = new FakeIntakeStore();
@@ -84,6 +86,7 @@ export class FakePortal {
   readonly custody: string[] = [];
   readonly patternFiles = new Map<string, Buffer>();
   readonly cases = new Map<CaseId, CaseView>();
+  readonly enrolments = new Map<string, string>();
   readonly patternRoot: Sha256;
   /** Answers given to the next batches instead of the true ones; nothing is stored for them. */
   readonly scripted: BatchAnswer[] = [];
@@ -108,6 +111,7 @@ export class FakePortal {
     this.#clock = options.clock ?? systemClock;
     this.directory = directory;
     this.host = options.host ?? "127.0.0.1";
+    this.customer = options.customer ?? newId<CustomerId>();
     this.patternRoot = options.patternRoot ?? (createHash("sha256").update("root").digest("hex") as Sha256);
   }
 
@@ -131,6 +135,7 @@ export class FakePortal {
     const ssl = fastify({ https: tls, forceCloseConnections: true });
     const intake = this.#intake();
     registerStatusServer(status, this.#statusDeps());
+    registerLogServer(status, { identity: this.identity, credentials: null, intake });
     registerLogServer(ssl, { identity: this.identity, credentials: this.#credentials, intake });
     this.ports.status = await listenOn(status, this.host, this.ports.status);
     this.ports.ssl = await listenOn(ssl, this.host, this.ports.ssl);
@@ -292,8 +297,11 @@ export class FakePortal {
 
   async #register(request: RegisterRequest): Promise<RegisterAnswer> {
     const { credentials } = request;
-    if (credentials.kind !== "password") throw new AppError("link.token_unknown");
-    await this.#credentials.check(credentials.userName, credentials.password);
+    if (credentials.kind === "password") await this.#credentials.check(credentials.userName, credentials.password);
+    else if (!equalSecret(credentials.secret, this.enrolments.get(credentials.id) ?? "")) {
+      throw new AppError("link.token_unknown");
+    }
+    const endpoint = credentials.kind === "password" ? null : (request.endpoint ?? newId<EndpointId>());
     const product = newId<ProductId>();
     const issued = await this.authority.issueClient({
       csrPem: request.certificateRequest,
@@ -304,7 +312,7 @@ export class FakePortal {
     const signingKeySpki = Buffer.from(request.signingKey, "base64");
     const kind = request.kind;
     this.products.set(product, {
-      peer: { customer: this.customer, product, endpoint: null, kind, signingKeySpki, customerExpired: false },
+      peer: { customer: this.customer, product, endpoint, kind, signingKeySpki, customerExpired: false },
       registration: request.pinned ? "registered" : "unconfirmed",
       certificateNotAfter: issued.notAfter,
       spki: issued.spki,
@@ -315,6 +323,7 @@ export class FakePortal {
     return {
       product,
       customer: this.customer,
+      ...(endpoint === null ? {} : { endpoint }),
       certificate: issued.certPem,
       ca: this.authority.caPem,
       sshHostKeys: [this.sshHostKey.fingerprint],

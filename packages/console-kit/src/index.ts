@@ -3,12 +3,17 @@ export { type ApiHooks, createApiHooks, POLL_MS, type ReadOptions } from "./api/
 export { ConsoleRoot, startConsoleWords } from "./ConsoleRoot.tsx";
 export { ConfirmDialog } from "./dialog/ConfirmDialog.tsx";
 export { ProblemLine } from "./dialog/ProblemLine.tsx";
+export { EventFacts, ReceivedFact } from "./events/EventFacts.tsx";
+export { EventColumns, StepsPanel } from "./events/EventPanels.tsx";
+export { statusRow, useEventColumns } from "./events/event-columns.tsx";
 export { AppFrame, type MenuEntry } from "./frame/AppFrame.tsx";
 export { type Fact, FactsStrip } from "./frame/FactsStrip.tsx";
 export { type Crumb, Page } from "./frame/Page.tsx";
 export { Pairs, Panel } from "./frame/Panel.tsx";
 export { type Tab, Tabs } from "./frame/Tabs.tsx";
 export { TopRight } from "./frame/TopRight.tsx";
+export { ChainGraph } from "./graph/ChainGraph.tsx";
+export { ChainStrip } from "./graph/ChainStrip.tsx";
 export {
   IconActivity,
   IconAdjustments,

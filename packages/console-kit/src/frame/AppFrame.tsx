@@ -6,7 +6,8 @@ import { FrameContext } from "./frame-context.ts";
 
 export interface MenuEntry {
   label: string;
-  href: string;
+  /** Absent = a heading over the entries that follow. */
+  href?: string;
   current: boolean;
   icon?: TmsIcon;
   /** What waits for a person here; nothing else is counted. */
@@ -78,9 +79,9 @@ function SideBar(props: AppFrameProps & { drawer?: boolean; onNavigate?: () => v
       </div>
       <nav aria-label={words("frame.menu")}>
         {props.menu.map((group) => (
-          <ul className="tms-menu-group" key={group[0]?.href ?? ""}>
+          <ul className="tms-menu-group" key={group[0]?.label ?? ""}>
             {group.map((entry) => (
-              <li key={entry.href}>
+              <li key={entry.label}>
                 <MenuLink entry={entry} {...(props.onNavigate ? { onNavigate: props.onNavigate } : {})} />
               </li>
             ))}
@@ -100,6 +101,14 @@ function MenuLink(props: { entry: MenuEntry; onNavigate?: () => void }): ReactNo
   const words = useKitWords();
   const { entry } = props;
   const Icon = entry.icon;
+  if (entry.href === undefined) {
+    return (
+      <span className="tms-menu-entry" data-heading="">
+        {Icon === undefined ? null : <Icon size={16} stroke={1.75} aria-hidden="true" />}
+        {entry.label}
+      </span>
+    );
+  }
   return (
     <a
       className="tms-menu-entry"

@@ -181,7 +181,7 @@ function moveByLetter(event: KeyboardEvent<HTMLElement>): void {
   if (event.key !== "j" && event.key !== "k") return;
   if (event.target instanceof HTMLInputElement || event.ctrlKey || event.metaKey || event.altKey) return;
   const names = [...event.currentTarget.querySelectorAll<HTMLElement>(".tms-name a")];
-  const here = names.findIndex((name) => name === document.activeElement);
+  const here = names.findIndex((name) => name.matches(":focus"));
   names[Math.min(names.length - 1, Math.max(0, here + (event.key === "j" ? 1 : -1)))]?.focus();
 }
 

@@ -5,7 +5,7 @@ import type { ReactNode } from "react";
 export function SkeletonRows(props: { rows: number; columns: number }): ReactNode {
   return Array.from({ length: props.rows }, (_, row) => (
     // biome-ignore lint/suspicious/noArrayIndexKey: these rows have no identity.
-    <tr key={row} aria-hidden="true">
+    <tr key={row}>
       {Array.from({ length: props.columns }, (_unused, column) => (
         // biome-ignore lint/suspicious/noArrayIndexKey: nor have these cells.
         <td key={column} data-narrow="" style={{ height: 48 }}>

@@ -49,7 +49,7 @@ export function TimeBoth(props: TimeProps): ReactNode {
   const age = now.getTime() - at.getTime();
   return (
     <time dateTime={props.at} title={utcText(at)} className="tms-tabular">
-      {absoluteText(at, now, zone)}, {age < 0 ? `in ${durationText(age)}` : durationText(age)}
+      {absoluteText(at, now, zone)}, {age < 0 ? `in ${durationText(age)}` : agoText(age).replace(" ago", "")}
     </time>
   );
 }

@@ -1,0 +1,76 @@
+import type { ChainView } from "@tms/contracts";
+import { Fragment, type ReactNode } from "react";
+import { ForeignText } from "../text/ForeignText.tsx";
+import { useClock } from "../time/clock-context.tsx";
+import { clockText } from "../time/format-time.ts";
+import { useKitWords } from "../words/kit-words.ts";
+import { EDGE_WORD, KIND_WORD, nameOf } from "./chain-story.ts";
+
+/** The path of a chain in one line of boxes; the whole chain is one link away. */
+export function ChainStrip(props: { chain: ChainView }): ReactNode {
+  const words = useKitWords();
+  const { zone } = useClock();
+  const { chain } = props;
+  const byId = new Map(chain.nodes.map((node) => [node.id, node]));
+  const above = chain.edges.find((edge) => edge.to === chain.path[0] && byId.get(edge.from)?.kind === "not-observed");
+  const ids = above === undefined || chain.path.includes(above.from) ? chain.path : [above.from, ...chain.path];
+  const beside = chain.nodes.filter((node) => node.kind === "network" || node.kind === "persistence");
+  return (
+    <>
+      <ol className="tms-strip">
+        {ids.map((id, index) => {
+          const node = byId.get(id);
+          if (node === undefined) return null;
+          const edge = chain.edges.find((known) => known.from === ids[index - 1] && known.to === id);
+          return (
+            <Fragment key={id}>
+              {index === 0 ? null : (
+                <li
+                  className="tms-strip-edge"
+                  data-inferred={edge === undefined || edge.quality === "inferred" || undefined}
+                >
+                  <span>{edge === undefined || edge.from === above?.from ? "" : EDGE_WORD[edge.kind]}</span>
+                </li>
+              )}
+              <li className="tms-strip-node" data-kind={node.kind} data-detected={node.detected || undefined}>
+                <span className="tms-small">
+                  {node.id === chain.rootCause
+                    ? words("graph.firstCause")
+                    : node.detected
+                      ? words("graph.detectedHere")
+                      : KIND_WORD[node.kind]}
+                </span>
+                <strong>
+                  <ForeignText text={nameOf(node)} truncate="command" />
+                </strong>
+                <span className="tms-small">
+                  {node.startedAt === undefined
+                    ? words("graph.timeUnknown")
+                    : clockText(new Date(node.startedAt), zone)}
+                </span>
+              </li>
+            </Fragment>
+          );
+        })}
+      </ol>
+      {beside.length === 0 ? null : (
+        <ul className="tms-strip-beside">
+          {beside.map((node) => {
+            const edge = chain.edges.find((known) => known.to === node.id);
+            const by = byId.get(edge?.from ?? "");
+            return (
+              <li key={node.id}>
+                {by === undefined || edge === undefined ? null : (
+                  <>
+                    <ForeignText text={nameOf(by)} truncate="command" /> {EDGE_WORD[edge.kind]}{" "}
+                  </>
+                )}
+                <ForeignText text={nameOf(node)} mono truncate="command" />
+              </li>
+            );
+          })}
+        </ul>
+      )}
+    </>
+  );
+}

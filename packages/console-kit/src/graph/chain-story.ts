@@ -1,0 +1,165 @@
+import type { ChainView } from "@tms/contracts";
+import type { ChainEdge, ChainEdgeKind, ChainNode, ChainNodeKind } from "@tms/records";
+
+// What a chain says, independent of how it is drawn: names, details, order, neighbours, the part that is shown first.
+
+export const EDGE_WORD: Record<ChainEdgeKind, string> = {
+  started: "started",
+  wrote: "wrote",
+  read: "read",
+  connected: "connected",
+  persisted: "wrote line",
+  executed: "executed",
+};
+
+/** More nodes than this and only the path and its neighbours are drawn. */
+export const MAX_DRAWN_NODES = 60;
+
+export type ChainViewMode = "path" | "all";
+
+export function nameOf(node: ChainNode): string {
+  switch (node.kind) {
+    case "process":
+      return lastPart(node.image ?? node.commandLine ?? `pid ${node.pid ?? "?"}`);
+    case "file":
+      return lastPart(node.path ?? "file");
+    case "network":
+      return node.remote ?? "network";
+    case "persistence":
+      return node.line ?? node.path ?? "entry";
+    case "gap":
+      return node.reason ?? "not recorded";
+    case "not-observed":
+      return "Not observed";
+  }
+}
+
+/** The telling detail of a node's second line. */
+export function detailOf(node: ChainNode): string {
+  switch (node.kind) {
+    case "process":
+      return [node.pid === undefined ? "" : `pid ${node.pid}`, node.user === undefined ? "" : `user ${node.user}`]
+        .filter((part) => part !== "")
+        .join(" ");
+    case "file":
+      return node.path ?? "";
+    case "network":
+      return node.startedAt === undefined ? "" : "connection out";
+    case "persistence":
+      return node.path ?? "";
+    case "gap":
+      return "";
+    case "not-observed":
+      return node.reason ?? "";
+  }
+}
+
+export function lastPart(path: string): string {
+  const parts = path.split("/").filter((part) => part !== "");
+  return parts.at(-1) ?? path;
+}
+
+export const NODE_ORDER: Record<ChainNodeKind, number> = {
+  "not-observed": 0,
+  process: 1,
+  file: 2,
+  gap: 3,
+  persistence: 4,
+  network: 5,
+};
+
+/** Nodes as a reader meets them: the path first, then what branches off, by time. */
+export function readingOrder(chain: ChainView): ChainNode[] {
+  const place = new Map(chain.path.map((id, index) => [id, index]));
+  return [...chain.nodes].sort((left, right) => {
+    const leftPlace = place.get(left.id) ?? Number.POSITIVE_INFINITY;
+    const rightPlace = place.get(right.id) ?? Number.POSITIVE_INFINITY;
+    if (leftPlace !== rightPlace) return leftPlace - rightPlace;
+    return (left.startedAt ?? "").localeCompare(right.startedAt ?? "") || left.id.localeCompare(right.id);
+  });
+}
+
+/** What a mode draws: the path, what hangs on it, and how many nodes stay folded away. */
+export function shownPart(
+  chain: ChainView,
+  mode: ChainViewMode,
+): { nodes: ChainNode[]; edges: ChainEdge[]; folded: number } {
+  const onPath = new Set(chain.path);
+  for (const node of chain.nodes) if (node.kind === "not-observed" || node.detected) onPath.add(node.id);
+  const neighbours = new Set(onPath);
+  const byId = new Map(chain.nodes.map((node) => [node.id, node]));
+  const whole = mode === "all" && chain.nodes.length <= MAX_DRAWN_NODES;
+  for (const edge of chain.edges) {
+    const other = onPath.has(edge.from) ? edge.to : onPath.has(edge.to) ? edge.from : null;
+    const node = other === null ? undefined : byId.get(other);
+    if (node === undefined) continue;
+    if (mode === "all" || node.kind === "network" || node.kind === "persistence") neighbours.add(node.id);
+  }
+  const nodes = whole ? chain.nodes : chain.nodes.filter((node) => neighbours.has(node.id));
+  const shown = new Set(nodes.map((node) => node.id));
+  return {
+    nodes,
+    edges: chain.edges.filter((edge) => shown.has(edge.from) && shown.has(edge.to)),
+    folded: chain.nodes.length - nodes.length,
+  };
+}
+
+/** A node as one sentence, for whoever does not see the picture. */
+export function sentenceOf(node: ChainNode, chain: ChainView, clock: (at: string) => string): string {
+  const cause = chain.edges.find((edge) => edge.to === node.id);
+  const by = cause === undefined ? undefined : chain.nodes.find((other) => other.id === cause.from);
+  const parts = [nameOf(node), KIND_WORD[node.kind]];
+  if (cause !== undefined && by !== undefined) {
+    const inferred = cause.quality === "inferred" ? ", inferred" : "";
+    parts.push(
+      `${EDGE_WORD[cause.kind]} by ${nameOf(by)}${inferred}${cause.at === undefined ? "" : ` at ${clock(cause.at)}`}`,
+    );
+  } else if (node.startedAt !== undefined) {
+    parts.push(`at ${clock(node.startedAt)}`);
+  }
+  if (node.id === chain.rootCause) parts.push("first cause");
+  if (node.detected) parts.push("detected here");
+  return parts.join(", ");
+}
+
+export const KIND_WORD: Record<ChainNodeKind, string> = {
+  process: "process",
+  file: "file",
+  network: "network connection",
+  persistence: "entry that starts it again",
+  gap: "gap in the record",
+  "not-observed": "not observed",
+};
+
+export type ChainMove = "up" | "down" | "left" | "right" | "home" | "end";
+
+/** Where a key leads: up and down along the chain, right into branches, left back; Home first cause, End detected. */
+export function moveIn(chain: ChainView, shown: ReadonlySet<string>, from: string, move: ChainMove): string {
+  const spine = chain.path.filter((id) => shown.has(id));
+  const branches = (id: string) =>
+    chain.edges
+      .filter((edge) => edge.from === id && shown.has(edge.to) && !spine.includes(edge.to))
+      .map((edge) => edge.to);
+  const parent = chain.edges.find((edge) => edge.to === from && shown.has(edge.from))?.from;
+  const place = spine.indexOf(from);
+  switch (move) {
+    case "home":
+      return chain.rootCause !== null && shown.has(chain.rootCause) ? chain.rootCause : (spine[0] ?? from);
+    case "end":
+      return chain.nodes.find((node) => node.detected && shown.has(node.id))?.id ?? spine.at(-1) ?? from;
+    case "right":
+      return branches(from)[0] ?? from;
+    case "left":
+      return place >= 0 ? from : (parent ?? from);
+    case "up":
+    case "down":
+      return place >= 0
+        ? (spine[place + (move === "down" ? 1 : -1)] ?? (move === "up" ? (parent ?? from) : from))
+        : sibling(branches(parent ?? ""), from, move);
+  }
+}
+
+function sibling(all: string[], from: string, move: "up" | "down"): string {
+  const place = all.indexOf(from);
+  return all[place + (move === "down" ? 1 : -1)] ?? from;
+}

@@ -36,6 +36,7 @@ import {
   createEndpointStore,
   createListEndpoints,
   type EndpointTables,
+  isConnected,
   registerEndpointRoutes,
   silenceMsOf,
 } from "#app/endpoints/index.ts";
@@ -169,7 +170,12 @@ function listenToAgents(app: FastifyInstance, parts: Parts): void {
   const takeHeartbeat = createTakeHeartbeat({
     agents: stores.agents,
     orders: stores.orders,
-    onSeen: (endpoint, facts) => stores.endpoints.seen(endpoint, facts, { now: clock.now(), silenceMs }),
+    onSeen: async (endpoint, facts) => {
+      const before = await stores.endpoints.get(endpoint);
+      const silence = { now: clock.now(), silenceMs };
+      await stores.endpoints.seen(endpoint, facts, silence);
+      if (before === null || !isConnected(before, silence)) site.wake("arrivals");
+    },
     onOutcomes: () => site.wake("orders"),
     clock,
   });

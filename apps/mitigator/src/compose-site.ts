@@ -131,7 +131,10 @@ export function composeSite(deps: SiteDeps) {
     clock,
   });
   const arrivals = composeArrivals(site, (count) => {
+    if (live.agents === count) return;
     live.agents = count;
+    // The portal is told now, and not when its long poll ends.
+    line.sendNow();
   });
 
   return {
@@ -229,6 +232,7 @@ function composePatterns(site: Parts) {
     },
     subjectOf: createDeploymentSubjects({ log: stores.log, cases: stores.cases }),
     onNewDeployments: () => site.wake("patterns"),
+    onChanged: () => hintAgents(site),
     onRefused: (target, error) => {
       site.log.warn({ path: target.path, code: error.code, details: error.details }, "a pattern was refused");
       void site.audit("mitigator", "pattern.refused", target.path, { code: error.code });
@@ -255,6 +259,15 @@ function composePatterns(site: Parts) {
       if (site.line.request() !== null) await fetchPatterns();
     },
   };
+}
+
+/** Connected agents look at once; one that is away looks when it comes back. */
+async function hintAgents(site: Parts): Promise<void> {
+  const silence = { now: site.clock.now(), silenceMs: silenceMsOf(site.heartbeatSeconds) };
+  for (const endpoint of await site.stores.endpoints.all()) {
+    if (!isConnected(endpoint, silence)) continue;
+    await site.giveOrder({ endpoint: endpoint.id, kind: "look-for-patterns", payload: {} });
+  }
 }
 
 function composeCases(site: Parts) {

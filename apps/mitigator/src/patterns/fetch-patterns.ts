@@ -24,6 +24,8 @@ export interface FetchPatternsDeps {
   /** The threat that a pattern for this endpoint is about; null if none is known here. */
   subjectOf: (endpoint: EndpointId, caseId: CaseId | null) => Promise<DeploymentSubject | null>;
   onNewDeployments: () => void;
+  /** The mirror holds other targets than before: agents may look. */
+  onChanged: () => Promise<void>;
   onRefused: (target: { path: string }, error: AppError) => void;
   clock: Clock;
 }
@@ -39,13 +41,14 @@ export function createFetchPatterns(deps: FetchPatternsDeps) {
     const mirror = await deps.source.mirror();
     const customer = await deps.customer();
     if (mirror === null || customer === null) return;
-    const { targets } = await mirror.refresh();
+    const { changed, targets } = await mirror.refresh();
     for (const target of targets) {
       if (target.role !== "custom-act" && target.role !== "custom-detect") continue;
       if (await deps.patterns.isJudged(target.path, target.sha256)) continue;
       const bytes = await mirror.target(target.path);
       await takeIn(deps, { target, bytes, customer });
     }
+    if (changed) await deps.onChanged();
   };
 }
 

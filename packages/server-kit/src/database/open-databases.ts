@@ -1,3 +1,4 @@
+import { setTimeout } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { AppError } from "@tms/records";
 import { Kysely, PostgresDialect } from "kysely";
@@ -56,8 +57,8 @@ export async function openDatabases<Schema = unknown>(options: OpenDatabasesOpti
   const app = openPool<Schema>(urls.app, { max: options.maxConnections ?? MAX_CONNECTIONS, log: options.log });
   const provider = openPool<Schema>(urls.provider, { max: PROVIDER_CONNECTIONS, log: options.log });
   return {
-    app,
-    provider,
+    app: app.db,
+    provider: provider.db,
     urls,
     async connect() {
       const client = new pg.Client({ connectionString: urls.app, connectionTimeoutMillis: CONNECT_TIMEOUT_MS });
@@ -65,7 +66,7 @@ export async function openDatabases<Schema = unknown>(options: OpenDatabasesOpti
       return client;
     },
     async close() {
-      await Promise.all([app.destroy(), provider.destroy()]);
+      await Promise.all([app.close(), provider.close()]);
     },
   };
 }
@@ -100,7 +101,13 @@ async function prepare(options: OpenDatabasesOptions, roles: readonly RoleLogin[
   }
 }
 
-function openPool<Schema>(url: string, options: { max: number; log: Logger }): Kysely<Schema> {
+/** Ended connections are waited for this long; PostgreSQL answers at once unless it is gone. */
+const END_TIMEOUT_MS = 2_000;
+
+function openPool<Schema>(
+  url: string,
+  options: { max: number; log: Logger },
+): { db: Kysely<Schema>; close(): Promise<void> } {
   const pool = new pg.Pool({
     connectionString: url,
     max: options.max,
@@ -110,5 +117,24 @@ function openPool<Schema>(url: string, options: { max: number; log: Logger }): K
   });
   // Without a listener an idle connection that PostgreSQL closes (a restart) ends the whole process.
   pool.on("error", (error) => options.log.warn({ err: error }, "an idle database connection was lost"));
-  return new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) });
+  let open = 0;
+  const none = Promise.withResolvers<void>();
+  let closing = false;
+  pool.on("connect", () => {
+    open += 1;
+  });
+  pool.on("remove", () => {
+    open -= 1;
+    if (closing && open === 0) none.resolve();
+  });
+  const db = new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) });
+  return {
+    db,
+    async close() {
+      closing = true;
+      await db.destroy();
+      // The pool resolves before its sockets end; whoever then drops the database or stops PostgreSQL is in their way.
+      if (open > 0) await Promise.race([none.promise, setTimeout(END_TIMEOUT_MS, undefined, { ref: false })]);
+    },
+  };
 }

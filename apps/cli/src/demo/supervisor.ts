@@ -85,6 +85,7 @@ async function startChild(spec: ChildSpec): Promise<{ child: ChildProcess; ready
     detached: true,
     stdio: ["ignore", "pipe", "pipe", "ipc"],
     cwd: dirname(spec.configFile),
+    env: environmentOfChild(),
   });
   child.stdout?.pipe(log);
   child.stderr?.pipe(log);
@@ -101,6 +102,11 @@ async function startChild(spec: ChildSpec): Promise<{ child: ChildProcess; ready
       { cause: error },
     );
   }
+}
+
+/** Our own TMS_… settings are the demo's; a child has everything in its configuration file. */
+function environmentOfChild(): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("TMS_")));
 }
 
 async function readyOf(child: ChildProcess, signal: AbortSignal): Promise<ReadyMessage> {

@@ -1,0 +1,68 @@
+import type { Sha256 } from "@tms/records";
+import { TestClock } from "@tms/testkit";
+import { describe, expect, test } from "vitest";
+import { digestOfTested, needsRegistration, type PortalSettings, TEST_VALID_MS } from "./portal-settings.ts";
+import { createTestTokens } from "./test-tokens.ts";
+
+describe("what was tested", () => {
+  const settings = (change: Partial<PortalSettings> = {}): PortalSettings => ({
+    sending: true,
+    logServer: { host: "portal.example", port: 8444 },
+    protocol: "ssl",
+    statusServer: { host: "portal.example", port: 8443 },
+    userName: "acme",
+    email: "ada@example.org",
+    name: "Site",
+    caPins: ["a".repeat(64) as Sha256],
+    sshHostKeys: [],
+    patternRoot: "b".repeat(64) as Sha256,
+    ...change,
+  });
+
+  test("a token covers just these values, for ten minutes", () => {
+    const clock = new TestClock();
+    const tokens = createTestTokens(clock);
+    const digest = digestOfTested(settings(), "secret");
+    const { token } = tokens.issue(digest);
+
+    const now = tokens.covers(token, digest);
+    const other = tokens.covers(token, digestOfTested(settings(), "Secret"));
+    const invented = tokens.covers("x".repeat(32), digest);
+    clock.advance(TEST_VALID_MS);
+    const late = tokens.covers(token, digest);
+
+    expect({ now, other, invented, late }).toEqual({ now: true, other: false, invented: false, late: false });
+  });
+
+  test.each([
+    ["log server", { logServer: { host: "other", port: 8444 } }],
+    ["port", { statusServer: { host: "portal.example", port: 443 } }],
+    ["protocol", { protocol: "ssh" as const }],
+    ["user name", { userName: "acme2" }],
+    ["pins", { caPins: [] }],
+    ["pattern root", { patternRoot: "c".repeat(64) as Sha256 }],
+  ])("another %s is another test", (_name, change) => {
+    expect(digestOfTested(settings(change), "secret")).not.toBe(digestOfTested(settings(), "secret"));
+  });
+
+  test("name, email and the switch need no new test", () => {
+    const changed = settings({ name: "Other", email: "bob@example.org", sending: false });
+
+    expect(digestOfTested(changed, "secret")).toBe(digestOfTested(settings(), "secret"));
+  });
+
+  test("a registration holds until user name or root differ, or the portal refuses it", () => {
+    const registered = { userName: "acme", patternRoot: settings().patternRoot, refused: false };
+
+    const judged = [
+      needsRegistration(settings(), registered),
+      needsRegistration(settings({ logServer: { host: "other", port: 1 } }), registered),
+      needsRegistration(settings({ userName: "acme2" }), registered),
+      needsRegistration(settings({ patternRoot: "c".repeat(64) as Sha256 }), registered),
+      needsRegistration(settings(), { ...registered, refused: true }),
+      needsRegistration(settings(), null),
+    ];
+
+    expect(judged).toEqual([false, false, true, true, true, true]);
+  });
+});

@@ -212,6 +212,8 @@ export function restoreFile(store: QuarantineStore, action: QuarantineAction): v
   const container = containerPath(store, action.item);
   const held = anchor(pathBytes(action.path));
   try {
+    // Of a restore that a crash cut off; linked already, it would be a second name of the restored file.
+    rmSync(tempName(held, action), { force: true });
     if (!existsSync(container)) {
       // A crash after the last step of an earlier undo: the restored file stands there already.
       if (isRestored(held.at, action)) return;
@@ -231,8 +233,7 @@ function restoreInto(
   what: { action: QuarantineAction; container: string },
 ): void {
   if (lstatSync(held.at, { throwIfNoEntry: false }) !== undefined) throw new AppError("undo.path_taken", {});
-  const temp = through(held.folder, `.tms-restore-${what.action.item}`);
-  rmSync(temp, { force: true });
+  const temp = tempName(held, what.action);
   const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
   const fd = openSync(temp, flags, 0o600);
   try {
@@ -254,6 +255,10 @@ function restoreInto(
     closeSync(fd);
     rmSync(temp, { force: true });
   }
+}
+
+function tempName(held: { folder: number }, action: QuarantineAction): Buffer {
+  return through(held.folder, `.tms-restore-${action.item}`);
 }
 
 /** The very bytes stand at the path: the file was restored before. */

@@ -107,6 +107,8 @@ function replaceContent(
   change: { content: Buffer; action: LineAction; expected: ObjectState; times: "restore times" | "leave times" },
 ): void {
   const temp = through(file.folder, change.action.temp);
+  // Left by a crash; the name is random and ours.
+  rmSync(temp, { force: true });
   const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
   const fd = openSync(temp, flags, 0o600);
   try {

@@ -133,15 +133,15 @@ async function ruleOf(
 }
 
 /**
- * First whatever runs, then what would start it again, then the file, then the look back: a reference is removed before
- * the file it names, and nothing is left alive that could put either back.
+ * First what would start it again, then whatever runs, then the file, then the look back: the order in which the
+ * endpoint does them, so that whoever signs reads it as it happens.
  */
 function stepsOf(rules: PatternRule[]): unknown[] {
   const each = (stage: string, verb: string, from: string) =>
     rules.map((rule, index) => ({ step: `${stage}-${index + 1}`, verb, detection: rule.id, target: { from } }));
   return [
-    ...each("kill", "process.kill", "processes-holding-detected"),
     ...each("line", "persist.removeLine", "persistence-naming-detected"),
+    ...each("kill", "process.kill", "processes-holding-detected"),
     ...each("file", "file.quarantine", "detected-file"),
     ...each("look", "verify", "detected-file"),
   ];

@@ -96,7 +96,7 @@ test("drafts for the detected file alone and finds all of it in the dry run", as
   expect(exit).toBe(0);
   expect(line).toMatchObject({
     goodware: { files: 1000, hits: 0 },
-    dryRun: ["process.kill", "persist.removeLine", "file.quarantine", "verify"].map((verb) => ({ verb, found: true })),
+    dryRun: ["persist.removeLine", "process.kill", "file.quarantine", "verify"].map((verb) => ({ verb, found: true })),
   });
 });
 

@@ -1,11 +1,11 @@
-import { mkdir, mkdtemp, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type CustomerId, newId } from "@tms/records";
 import { inCustomer } from "@tms/server-kit";
 import { sql } from "kysely";
 import { Client } from "pg";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { createEmptyDatabase, createTestDatabase } from "./test-database.ts";
 
 const NOTES = `create table notes (customer uuid not null, text text not null);
@@ -14,7 +14,9 @@ alter table notes force row level security;
 create policy own_customer on notes using (customer = nullif(current_setting('tms.customer', true), '')::uuid);`;
 
 async function migrationsOf(text: string): Promise<string[]> {
-  const directory = join(await mkdtemp(join(tmpdir(), "tms-test-migrations-")), "sample", "migrations");
+  const root = await mkdtemp(join(tmpdir(), "tms-test-migrations-"));
+  onTestFinished(() => rm(root, { recursive: true }));
+  const directory = join(root, "sample", "migrations");
   await mkdir(directory, { recursive: true });
   await writeFile(join(directory, "001-notes.sql"), text);
   return [directory];
@@ -44,11 +46,11 @@ test("a clone's roles are bound by row level security as the template's are", as
 
   const seenBy = (scope: { customer: CustomerId }) =>
     inCustomer(database.databases.app, scope, async (trx) => (await sql`select * from notes`.execute(trx)).rows.length);
-  const foreign = inCustomer(database.databases.app, other, (trx) => insert(own.customer).execute(trx));
+  const foreign = () => inCustomer(database.databases.app, other, (trx) => insert(own.customer).execute(trx));
 
   expect(await seenBy(own)).toBe(1);
   expect(await seenBy(other)).toBe(0);
-  await expect(foreign).rejects.toMatchObject({ code: "42501" });
+  await expect(foreign()).rejects.toMatchObject({ code: "42501" });
 });
 
 test("a migration that fails says so and leaves no template to the next caller", async () => {

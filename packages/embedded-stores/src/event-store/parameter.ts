@@ -2,7 +2,7 @@
 // The HTTP client escapes like TSV; chDB's binding escapes what it is given, so a text must be unescaped first, and an
 // array (whose literal holds escapes of its own) must be taken apart. A value never enters the SQL text.
 
-export type ParameterValue = string | null | ParameterValue[];
+export type ParameterValue = string | bigint | number | boolean | null | ParameterValue[];
 
 /**
  * Reads one `param_…` of a request.
@@ -49,7 +49,18 @@ function readValue(text: string, reader: { at: number }, depth: number): Paramet
   const bare = /^[^,\]\s]+/.exec(text.slice(reader.at))?.[0];
   if (bare === undefined) throw new SyntaxError("a value is missing in an array literal");
   reader.at += bare.length;
-  return bare.toUpperCase() === "NULL" ? null : bare;
+  return plainValue(bare);
+}
+
+/** What stands without quotes in a literal must stand without them again, else the engine reads no number. */
+function plainValue(bare: string): ParameterValue {
+  const word = bare.toUpperCase();
+  if (word === "NULL") return null;
+  if (word === "TRUE" || word === "FALSE") return word === "TRUE";
+  if (/^-?\d{1,78}$/.test(bare)) return BigInt(bare);
+  const number = Number(bare);
+  if (!Number.isFinite(number)) throw new SyntaxError("an element of an array literal is neither quoted nor a number");
+  return number;
 }
 
 function readElements(text: string, reader: { at: number }, depth: number): ParameterValue[] {

@@ -5,6 +5,13 @@ export interface ExpertCommand {
   command: string;
 }
 
+/** What an expert puts in: the names of their own files. */
+const KEYS = "--keys keys --passphrase-file passphrase.txt";
+
+function at(portalUrl: string): string {
+  return `--portal ${portalUrl} --ca ca.pem --user NAME --password-file password.txt`;
+}
+
 /** The commands an expert would type now, in order; the portal shows them and never runs one. */
 export function expertCommands(asked: {
   shortId: string;
@@ -13,7 +20,7 @@ export function expertCommands(asked: {
   pattern: { id: string; version: number } | null;
 }): ExpertCommand[] {
   const { shortId, portalUrl } = asked;
-  const draft = `${shortId}.pattern.json`;
+  const draft = `${shortId}-pattern`;
   switch (asked.state) {
     case "new":
     case "package-downloaded":
@@ -21,7 +28,7 @@ export function expertCommands(asked: {
       return [
         {
           what: "Fetch the package and open it with your own key",
-          command: `npx --no tms case export ${shortId} --portal ${portalUrl} --identity identity.txt --out ${shortId}`,
+          command: `npx --no tms case export ${shortId} ${at(portalUrl)} ${KEYS} --out ${shortId}`,
         },
         {
           what: "Make a draft from what the package shows",
@@ -29,11 +36,11 @@ export function expertCommands(asked: {
         },
         {
           what: "Check the draft against the package",
-          command: `npx --no tms pattern check ${draft} --package ${shortId}/package.age --identity identity.txt`,
+          command: `npx --no tms pattern check ${draft} --package ${shortId}`,
         },
         {
-          what: "Bring the draft to the portal and sign it",
-          command: `npx --no tms pattern sign ${draft} --case ${shortId} --portal ${portalUrl} --keys keys`,
+          what: "Bring the draft into this case; the signatures come next",
+          command: `npx --no tms pattern import ${draft} --case ${shortId} ${at(portalUrl)}`,
         },
       ];
     case "waits-for-signature":
@@ -47,5 +54,5 @@ export function expertCommands(asked: {
 
 /** The line that fetches a waiting pattern, checks it on the expert's own machine and signs it. */
 export function signCommand(pattern: { id: string; version: number }, portalUrl: string): string {
-  return `npx --no tms pattern sign ${pattern.id} --version ${pattern.version} --portal ${portalUrl} --keys keys`;
+  return `npx --no tms pattern sign ${pattern.id} --version ${pattern.version} ${at(portalUrl)} ${KEYS}`;
 }

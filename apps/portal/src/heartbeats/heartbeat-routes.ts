@@ -5,9 +5,11 @@ import type { Acceptance, Heartbeat } from "./heartbeat.ts";
 import type { Directive } from "./ledger.ts";
 import type { NewsWaiters } from "./wait-for-news.ts";
 
-/** A long poll comes again at once; a caller that does not wait is asked for one heartbeat a minute. */
-const NEXT_AFTER_LONG_POLL_SECONDS = 1;
-const NEXT_WITHOUT_WAIT_SECONDS = 60;
+/**
+ * The pause before the next long poll. Longer for those that did not wait would also slow a product down that only
+ * hurried once (after an outage, or with fresh logs); whoever never waits is bounded by the route's own limit.
+ */
+const NEXT_SECONDS = 1;
 
 export interface HeartbeatRouteDeps {
   recordHeartbeat(
@@ -23,10 +25,8 @@ export interface HeartbeatRouteDeps {
 
 /** The status server's heartbeat part: contract to domain and back, no rules. */
 export function heartbeatHandlers(deps: HeartbeatRouteDeps) {
-  const nextSeconds = new Map<ProductId, number>();
   return {
     async accept(peer: Peer, request: HeartbeatRequest, from: { address: string }): Promise<void> {
-      nextSeconds.set(peer.product, request.waitSeconds > 0 ? NEXT_AFTER_LONG_POLL_SECONDS : NEXT_WITHOUT_WAIT_SECONDS);
       await deps.recordHeartbeat(scopeOf(peer), { product: peer.product, address: from.address }, heartbeatOf(request));
     },
     async answer(peer: Peer): Promise<HeartbeatAnswer> {
@@ -37,7 +37,7 @@ export function heartbeatHandlers(deps: HeartbeatRouteDeps) {
       ]);
       return {
         serverTime: deps.clock.now().toISOString(),
-        nextSeconds: nextSeconds.get(peer.product) ?? NEXT_WITHOUT_WAIT_SECONDS,
+        nextSeconds: NEXT_SECONDS,
         directives: directives.map((one) => ({ ...one, expiresAt: one.expiresAt.toISOString() })),
         positions,
       };

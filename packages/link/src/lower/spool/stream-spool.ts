@@ -72,6 +72,9 @@ export class StreamSpool {
       }
       if (after > limits.maxBytes) throw new AppError("spool.full", { stream, bytes: after });
       await this.#write({ n: lines.length, t: now, ...how }, lines);
+      // Sealing reads what is open into memory: never more than about one batch of it.
+      const { count, sizeBytes } = this.#open;
+      if (count >= limits.sealRecords || sizeBytes >= limits.sealPlainBytes) await this.#seal();
       return { appended: lines.length };
     });
   }

@@ -7,7 +7,7 @@ import type { Directive, PackageMetadata, SignedBytes } from "@tms/contracts/lin
 import { AppError, type DirectiveId, newId, type Sha256, type ThreatEventRecord } from "@tms/records";
 import { openSigned } from "@tms/signing";
 import { FakePortal, makeThreatEvent } from "@tms/testkit";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { makeManifest, serveRepository } from "#app/test-repository.contract.ts";
 import {
   enrolAgent,
@@ -15,21 +15,12 @@ import {
   readToken,
   register,
   settingsFor,
-  startTestPostgres,
   startTestSite,
   type TestAgent,
   until,
 } from "#app/test-site.contract.ts";
 
 describe("cases and patterns", () => {
-  const shared: { postgres?: Awaited<ReturnType<typeof startTestPostgres>> } = {};
-  beforeAll(async () => {
-    shared.postgres = await startTestPostgres();
-  });
-  afterAll(async () => {
-    await shared.postgres?.remove();
-  });
-
   const PACKAGE = Buffer.from("age-encryption.org/v1 and the rest of a package");
   const sha256Of = (bytes: Buffer) => createHash("sha256").update(bytes).digest("hex") as Sha256;
 
@@ -52,10 +43,9 @@ describe("cases and patterns", () => {
   }
 
   async function open() {
-    if (shared.postgres === undefined) throw new Error("no database");
     const portal = await FakePortal.start();
     const repository = serveRepository(portal);
-    const site = await startTestSite({ databaseUrl: await makeDatabase(shared.postgres) });
+    const site = await startTestSite({ database: await makeDatabase() });
     await register(site, portal);
     const { token } = await site.api.makeEnrolmentToken({ body: { uses: 9, validHours: 1 } });
     const agents: TestAgent[] = [];

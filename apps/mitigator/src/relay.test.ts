@@ -3,30 +3,13 @@ import { ApiError } from "@tms/contracts";
 import type { MitigationStatus, ThreatEventRecord } from "@tms/records";
 import { AppError, newId } from "@tms/records";
 import { FakePortal, makeThreatEvent } from "@tms/testkit";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import {
-  enrolAgent,
-  makeDatabase,
-  readToken,
-  register,
-  startTestPostgres,
-  startTestSite,
-  until,
-} from "#app/test-site.contract.ts";
+import { describe, expect, test } from "vitest";
+import { enrolAgent, makeDatabase, readToken, register, startTestSite, until } from "#app/test-site.contract.ts";
 
 describe("agents and their records", () => {
-  const shared: { postgres?: Awaited<ReturnType<typeof startTestPostgres>> } = {};
-  beforeAll(async () => {
-    shared.postgres = await startTestPostgres();
-  });
-  afterAll(async () => {
-    await shared.postgres?.remove();
-  });
-
   async function open() {
-    if (shared.postgres === undefined) throw new Error("no database");
     const portal = await FakePortal.start();
-    const site = await startTestSite({ databaseUrl: await makeDatabase(shared.postgres) });
+    const site = await startTestSite({ database: await makeDatabase() });
     await register(site, portal);
     const token = async (uses = 5) => (await site.api.makeEnrolmentToken({ body: { uses, validHours: 1 } })).token;
     return {

@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -7,7 +6,6 @@ import { fileURLToPath } from "node:url";
 import { type ApiClient, createApiClient } from "@tms/contracts";
 import type { Directive, DirectiveOutcome } from "@tms/contracts/link";
 import { mitigatorRoutes, type PortalSettings } from "@tms/contracts/mitigator";
-import { type EmbeddedPostgres, startPostgres } from "@tms/embedded-stores";
 import { createAuthority } from "@tms/link";
 import {
   createLowerKeys,
@@ -28,9 +26,8 @@ import {
   createSecretBox,
   openDatabases,
 } from "@tms/server-kit";
-import type { FakePortal } from "@tms/testkit";
+import { createTestDatabase, type FakePortal, type TestDatabase } from "@tms/testkit";
 import type { FastifyInstance } from "fastify";
-import pg from "pg";
 import { registerAccountRoutes } from "#app/accounts/index.ts";
 import { openConsentKey } from "#app/patterns/index.ts";
 import { type App, createApp, type MitigatorTables } from "./app.ts";
@@ -39,22 +36,9 @@ import { type App, createApp, type MitigatorTables } from "./app.ts";
 
 const MIGRATIONS = fileURLToPath(new URL("../migrations", import.meta.url));
 
-export async function startTestPostgres(): Promise<EmbeddedPostgres> {
-  const directory = await mkdtemp(join(tmpdir(), "tms-mitigator-pg-"));
-  return startPostgres({ directory, databases: [], settings: { fsync: "off" } });
-}
-
-export async function makeDatabase(postgres: EmbeddedPostgres): Promise<string> {
-  const name = `m${createHash("sha256").update(crypto.randomUUID()).digest("hex").slice(0, 12)}`;
-  const client = new pg.Client({ connectionString: postgres.url("postgres") });
-  await client.connect();
-  await client.query(`create database ${name}`);
-  await client.end();
-  return postgres.url(name);
-}
-
-export async function openTestDatabase(url: string) {
-  return openDatabases<MitigatorTables>({ url, migrations: [MIGRATIONS], log: quiet() });
+/** A migrated database of a test's own. */
+export function makeDatabase(): Promise<TestDatabase<MitigatorTables>> {
+  return createTestDatabase<MitigatorTables>({ migrations: [MIGRATIONS] });
 }
 
 function quiet() {
@@ -64,7 +48,6 @@ function quiet() {
 export interface TestSite {
   api: ApiClient<typeof mitigatorRoutes>;
   console: FastifyInstance;
-  databaseUrl: string;
   directory: string;
   /** Ends it as a stop would; the directory and the database stay for a next start. */
   stop(): Promise<void>;
@@ -72,10 +55,13 @@ export interface TestSite {
 }
 
 /** Starts a mitigator with an administrator logged on. */
-export async function startTestSite(where: { databaseUrl: string; directory?: string }): Promise<TestSite> {
+export async function startTestSite(where: {
+  database: TestDatabase<MitigatorTables>;
+  directory?: string;
+}): Promise<TestSite> {
   const directory = where.directory ?? (await mkdtemp(join(tmpdir(), "tms-mitigator-")));
   const log = quiet();
-  const db = await openTestDatabase(where.databaseUrl);
+  const db = await openDatabases<MitigatorTables>({ url: where.database.url, migrations: [MIGRATIONS], log });
   const keys = await createLowerKeys(join(directory, "keys"));
   const authority = await createAuthority({ directory: join(directory, "ca"), name: "Site", clock: systemClock });
   const tls = await authority.issueServer({ hosts: ["127.0.0.1"] });
@@ -122,11 +108,11 @@ export async function startTestSite(where: { databaseUrl: string; directory?: st
   return {
     api: clientOf(listeners.console, cookie),
     console: listeners.console,
-    databaseUrl: where.databaseUrl,
     directory,
     stop,
     remove: async () => {
       await stop();
+      await where.database.drop();
       await rm(directory, { recursive: true, force: true });
     },
   };

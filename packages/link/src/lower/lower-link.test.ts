@@ -178,12 +178,9 @@ test("a revoked product stops and shows its cure", async () => {
   await using portal = await FakePortal.start();
   await using agent = await FakeAgent.create({ portal });
   portal.setRegistration(agent.identity.product, "revoked");
-  const refused = Promise.withResolvers<void>();
-  const watching = setInterval(() => agent.link.state().phase === "refused" && refused.resolve(), 20);
 
   agent.start();
-  await refused.promise;
-  clearInterval(watching);
+  await agent.until((state) => state.phase === "refused");
 
   expect(agent.link.state().lastError).toMatchObject({ code: "link.identity_revoked" });
   expect(portal.heartbeats).toEqual([]);

@@ -22,38 +22,61 @@ type Handle =
   | { kind: "position"; bytes: Buffer };
 
 export function serveSftp(sftp: SFTPWrapper, session: SshSession): void {
-  const uploads = new SftpUploads(session);
+  const face = createFace(sftp, session);
+  serveFiles(face);
+  serveFolders(face);
+  serveAttributes(face);
+  sftp.on("end", () => {
+    sayExitStatus(sftp);
+    // Without it OpenSSH's sftp hangs for ever at its exit.
+    sftp.end();
+  });
+  sftp.on("close", () => void face.uploads.discard());
+  sftp.on("error", () => void face.uploads.discard());
+}
+
+/** What the handlers of one channel share. */
+interface Face {
+  sftp: SFTPWrapper;
+  uploads: SftpUploads;
+  handles: Map<number, Handle>;
+  handleOf(raw: Buffer): Handle | undefined;
+  opened(reqId: number, handle: Handle): void;
+  denied(reqId: number): void;
+  /** ssh2 drops the connection without a word if a handler throws. */
+  guarded(reqId: number, work: () => Promise<void> | void): void;
+}
+
+function createFace(sftp: SFTPWrapper, session: SshSession): Face {
   const handles = new Map<number, Handle>();
   let nextHandle = 1;
-  const handleOf = (raw: Buffer) => (raw.length === 4 ? handles.get(raw.readUInt32BE(0)) : undefined);
-  const opened = (reqId: number, handle: Handle) => {
-    if (handles.size >= MAX_HANDLES) return sftp.status(reqId, STATUS_CODE.FAILURE, "too many open handles");
-    const id = nextHandle++;
-    handles.set(id, handle);
-    const raw = Buffer.alloc(4);
-    raw.writeUInt32BE(id, 0);
-    sftp.handle(reqId, raw);
+  return {
+    sftp,
+    uploads: new SftpUploads(session),
+    handles,
+    handleOf: (raw) => (raw.length === 4 ? handles.get(raw.readUInt32BE(0)) : undefined),
+    opened: (reqId, handle) => {
+      if (handles.size >= MAX_HANDLES) return sftp.status(reqId, STATUS_CODE.FAILURE, "too many open handles");
+      const id = nextHandle++;
+      handles.set(id, handle);
+      const raw = Buffer.alloc(4);
+      raw.writeUInt32BE(id, 0);
+      sftp.handle(reqId, raw);
+    },
+    denied: (reqId) => sftp.status(reqId, STATUS_CODE.PERMISSION_DENIED),
+    guarded: (reqId, work) => {
+      Promise.resolve()
+        .then(work)
+        .catch((error: unknown) => {
+          session.deps.log?.warn({ err: error }, "sftp request failed");
+          sftp.status(reqId, STATUS_CODE.FAILURE);
+        });
+    },
   };
-  const denied = (reqId: number) => sftp.status(reqId, STATUS_CODE.PERMISSION_DENIED);
-  // ssh2 drops the connection without a word if a handler throws.
-  const guarded = (reqId: number, work: () => Promise<void> | void) => {
-    Promise.resolve()
-      .then(work)
-      .catch((error: unknown) => {
-        session.deps.log?.warn({ err: error }, "sftp request failed");
-        sftp.status(reqId, STATUS_CODE.FAILURE);
-      });
-  };
-  const attributes = async (reqId: number, path: string) => {
-    const at = clean(path);
-    const name = UPLOAD.exec(at)?.[1];
-    const size = name === undefined ? null : uploads.sizeOf(name);
-    if (DIRECTORIES.includes(at)) return sftp.attrs(reqId, attrs(DIRECTORY_MODE, 0));
-    if (at === POSITION) return sftp.attrs(reqId, attrs(FILE_MODE, uploads.lastAnswer().length));
-    if (size !== null) return sftp.attrs(reqId, attrs(FILE_MODE, size));
-    return sftp.status(reqId, STATUS_CODE.NO_SUCH_FILE);
-  };
+}
 
+function serveFiles(face: Face): void {
+  const { sftp, uploads, handles, handleOf, opened, denied, guarded } = face;
   sftp.on("OPEN", (reqId, path, flags) =>
     guarded(reqId, async () => {
       const at = clean(path);
@@ -101,6 +124,10 @@ export function serveSftp(sftp: SFTPWrapper, session: SshSession): void {
       sftp.status(reqId, ok ? STATUS_CODE.OK : STATUS_CODE.FAILURE, ok ? answer.outcome : answer.code);
     }),
   );
+}
+
+function serveFolders(face: Face): void {
+  const { sftp, uploads, handleOf, opened, denied, guarded } = face;
   sftp.on("OPENDIR", (reqId, path) =>
     guarded(reqId, () => {
       const at = clean(path);
@@ -124,6 +151,25 @@ export function serveSftp(sftp: SFTPWrapper, session: SshSession): void {
   sftp.on("REALPATH", (reqId, path) =>
     guarded(reqId, () => sftp.name(reqId, [{ filename: clean(path), longname: "", attrs: attrs(DIRECTORY_MODE, 0) }])),
   );
+  // Clients set times and modes after a put; here they mean nothing.
+  sftp.on("FSETSTAT", (reqId) => sftp.status(reqId, STATUS_CODE.OK));
+  sftp.on("SETSTAT", (reqId) => sftp.status(reqId, STATUS_CODE.OK));
+  for (const event of ["REMOVE", "RMDIR", "MKDIR", "READLINK", "SYMLINK"] as const) {
+    sftp.on(event as "REMOVE", (reqId: number) => denied(reqId));
+  }
+}
+
+function serveAttributes(face: Face): void {
+  const { sftp, uploads, handleOf, denied, guarded } = face;
+  const attributes = async (reqId: number, path: string) => {
+    const at = clean(path);
+    const name = UPLOAD.exec(at)?.[1];
+    const size = name === undefined ? null : uploads.sizeOf(name);
+    if (DIRECTORIES.includes(at)) return sftp.attrs(reqId, attrs(DIRECTORY_MODE, 0));
+    if (at === POSITION) return sftp.attrs(reqId, attrs(FILE_MODE, uploads.lastAnswer().length));
+    if (size !== null) return sftp.attrs(reqId, attrs(FILE_MODE, size));
+    return sftp.status(reqId, STATUS_CODE.NO_SUCH_FILE);
+  };
   sftp.on("STAT", (reqId, path) => guarded(reqId, () => attributes(reqId, path)));
   sftp.on("LSTAT", (reqId, path) => guarded(reqId, () => attributes(reqId, path)));
   sftp.on("FSTAT", (reqId, raw) =>
@@ -134,19 +180,6 @@ export function serveSftp(sftp: SFTPWrapper, session: SshSession): void {
       return denied(reqId);
     }),
   );
-  // Clients set times and modes after a put; here they mean nothing.
-  sftp.on("FSETSTAT", (reqId) => sftp.status(reqId, STATUS_CODE.OK));
-  sftp.on("SETSTAT", (reqId) => sftp.status(reqId, STATUS_CODE.OK));
-  for (const event of ["REMOVE", "RMDIR", "MKDIR", "READLINK", "SYMLINK"] as const) {
-    sftp.on(event as "REMOVE", (reqId: number) => denied(reqId));
-  }
-  sftp.on("end", () => {
-    sayExitStatus(sftp);
-    // Without it OpenSSH's sftp hangs for ever at its exit.
-    sftp.end();
-  });
-  sftp.on("close", () => void uploads.discard());
-  sftp.on("error", () => void uploads.discard());
 }
 
 /** `scp` returns 1 unless an exit status comes before the close; ssh2 has no public call for it, hence the test. */

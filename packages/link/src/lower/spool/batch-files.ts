@@ -55,6 +55,19 @@ export async function listBatchFiles(directory: string, epoch: Epoch): Promise<B
   return kept.sort((a, b) => a.header.first - b.header.first);
 }
 
+/** Removes what a crash left of epochs that ended, except what is still to be carried over. */
+export async function removeEndedEpochs(
+  directory: string,
+  state: { epoch: Epoch; carry: readonly string[] },
+): Promise<void> {
+  const all = join(directory, "batches");
+  await mkdir(all, { recursive: true, mode: 0o700 });
+  for (const name of await readdir(all)) {
+    const carried = state.carry.some((path) => path.startsWith(join(all, name)));
+    if (name !== state.epoch && !carried) await rm(join(all, name), { recursive: true, force: true });
+  }
+}
+
 /** Marks the time of acknowledgement in the file's own time. */
 export async function touch(file: BatchFile, now: Date): Promise<void> {
   file.touchedAt = now;

@@ -11,6 +11,7 @@ import {
   listBatchFiles,
   readBatchBytes,
   removeBatchFile,
+  removeEndedEpochs,
   touch,
   writeBatchFile,
 } from "./batch-files.ts";
@@ -207,6 +208,7 @@ export class StreamSpool {
       this.#state.cursors,
       frames.flatMap((frame) => (frame.meta.cursor === undefined ? [] : [frame.meta.cursor])),
     );
+    await removeEndedEpochs(this.#options.directory, this.#state);
     this.#files = await listBatchFiles(this.#options.directory, this.#state.epoch);
     if (this.#state.carry.length > 0) {
       // Carrying was interrupted: what it sealed without noting it was never sent, so it is sealed again.

@@ -79,6 +79,17 @@ test.each(Object.keys(PLANTED))("the wall %s stops its planted violation", async
   expect(report.violations.map((violation) => violation.rule)).toContain(wall);
 });
 
+test("looks into `await using` as well", async () => {
+  const tree = plant({
+    "packages/signing/src/a.ts":
+      'export async function a() {\n  await using b = (await import("node:fs")) as never;\n  return b;\n}',
+  });
+
+  const report = await checkWalls(tree);
+
+  expect(report.violations.map((violation) => violation.rule)).toEqual(["pure-packages-do-no-io"]);
+});
+
 test("a test may use what its code may not", async () => {
   const tree = plant({
     "apps/portal/src/cases/a.test.ts":

@@ -6,7 +6,9 @@ interface Architecture {
   options: ICruiseOptions;
 }
 
-const architecture = createRequire(import.meta.url)("./architecture.cjs") as Architecture;
+const require = createRequire(import.meta.url);
+const architecture = require("./architecture.cjs") as Architecture;
+teachUsingDeclarations();
 
 export const WALL_NAMES: readonly string[] = architecture.forbidden.map((rule) => String(rule.name));
 
@@ -31,5 +33,31 @@ export async function checkWalls(baseDirectory: string): Promise<WallReport> {
   return {
     modules: output.summary.totalCruised,
     violations: output.summary.violations.map(({ rule, from, to }) => ({ rule: rule.name, from, to })),
+  };
+}
+
+interface Statement {
+  type: string;
+  decls?: unknown[];
+}
+
+/**
+ * swc parses `await using`, but the visitor that dependency-cruiser walks its tree with (@swc/core 1.16) throws on it.
+ * It is a variable declaration like any other, and its initialiser may import.
+ */
+function teachUsingDeclarations(): void {
+  const { Visitor } = require("@swc/core/Visitor.js") as {
+    Visitor: {
+      prototype: {
+        visitStatement(statement: Statement): Statement;
+        visitVariableDeclarators(list: unknown[]): unknown[];
+      };
+    };
+  };
+  const visitStatement = Visitor.prototype.visitStatement;
+  Visitor.prototype.visitStatement = function (statement) {
+    if (statement.type !== "UsingDeclaration") return visitStatement.call(this, statement);
+    statement.decls = this.visitVariableDeclarators(statement.decls ?? []);
+    return statement;
   };
 }

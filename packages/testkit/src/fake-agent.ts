@@ -33,32 +33,45 @@ export interface FakeAgentOptions {
   maxWaitSeconds?: number;
 }
 
+interface Made {
+  directory: string;
+  keys: LowerKeys;
+  identity: StoredIdentity;
+  instanceId: string;
+  spool: Spool;
+}
+
 /** A lower party for tests: real keys, real registration, real spool and link, and no sensors. */
 export class FakeAgent {
   readonly states: LinkState[] = [];
   readonly directives: Directive[] = [];
-  keys!: LowerKeys;
-  identity!: StoredIdentity;
-  spool!: Spool;
-  link!: LowerLink;
+  readonly keys: LowerKeys;
+  readonly identity: StoredIdentity;
+  spool: Spool;
+  link: LowerLink;
   readonly directory: string;
   readonly #options: FakeAgentOptions;
   readonly #watchers = new Set<() => void>();
-  readonly instanceId = crypto.randomUUID();
+  readonly instanceId: string;
 
-  private constructor(options: FakeAgentOptions, directory: string) {
+  private constructor(options: FakeAgentOptions, made: Made) {
     this.#options = options;
-    this.directory = directory;
+    this.directory = made.directory;
+    this.keys = made.keys;
+    this.identity = made.identity;
+    this.instanceId = made.instanceId;
+    this.spool = made.spool;
+    this.link = this.#makeLink();
   }
 
   /** Registers and opens the spool; `start` begins to speak. */
   static async create(options: FakeAgentOptions): Promise<FakeAgent> {
     const directory = options.directory ?? (await mkdtemp(join(tmpdir(), "tms-agent-")));
-    const agent = new FakeAgent(options, directory);
-    agent.keys = await createLowerKeys(join(directory, "keys"));
+    const keys = await createLowerKeys(join(directory, "keys"));
+    const instanceId = crypto.randomUUID();
     const { portal } = options;
-    agent.identity = await registerLower({
-      keys: agent.keys,
+    const identity = await registerLower({
+      keys,
       statusServer: { host: portal.host, port: portal.ports.status },
       caPins: [portal.authority.spkiPin],
       patternRoot: portal.patternRoot,
@@ -67,30 +80,28 @@ export class FakeAgent {
         kind: "mitigator",
         version: "1.0.0",
         host: "fake-agent",
-        instanceId: agent.instanceId,
+        instanceId,
         name: "Fake agent",
       },
     });
-    await agent.open();
-    return agent;
+    const spool = await openFakeSpool(options, directory);
+    return new FakeAgent(options, { directory, keys, identity, instanceId, spool });
   }
 
   /** Opens spool and link on what lies in the directory: what a new process does. */
   async open(): Promise<void> {
-    const { portal, clock = systemClock } = this.#options;
-    const { protocol = "ssl" } = this.#options;
-    this.spool = await openSpool({
-      directory: join(this.directory, "spool"),
-      streams: STREAMS,
-      clock,
-      ...(this.#options.spoolLimits === undefined ? {} : { limits: this.#options.spoolLimits }),
-    });
+    this.spool = await openFakeSpool(this.#options, this.directory);
+    this.link = this.#makeLink();
+  }
+
+  #makeLink(): LowerLink {
+    const { portal, protocol = "ssl", clock = systemClock } = this.#options;
     const logServer: LogServerAddress = {
       host: portal.host,
       port: this.#options.logPort ?? portal.ports[protocol],
       protocol,
     };
-    this.link = createLowerLink({
+    return createLowerLink({
       keys: this.keys,
       identity: this.identity,
       statusServer: { host: portal.host, port: this.#options.statusPort ?? portal.ports.status },
@@ -149,6 +160,15 @@ export class FakeAgent {
     this.directives.push(directive);
     return (await this.#options.onDirective?.(directive)) ?? { id: directive.id, ok: true };
   }
+}
+
+function openFakeSpool(options: FakeAgentOptions, directory: string): Promise<Spool> {
+  return openSpool({
+    directory: join(directory, "spool"),
+    streams: STREAMS,
+    clock: options.clock ?? systemClock,
+    ...(options.spoolLimits === undefined ? {} : { limits: options.spoolLimits }),
+  });
 }
 
 /** A valid threat event record; `change` shows the field that matters to a test. */

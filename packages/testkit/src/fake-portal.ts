@@ -49,6 +49,7 @@ import {
 import { equalSecret } from "@tms/signing";
 import { type FastifyInstance, fastify } from "fastify";
 import { FakeIntakeStore } from "./fake-portal-store.ts";
+import { listenOn } from "./listen-on.ts";
 
 export interface FakePortalOptions {
   host?: string;
@@ -92,8 +93,8 @@ export class FakePortal {
   readonly scripted: BatchAnswer[] = [];
   readonly directory: string;
   readonly host: string;
-  authority!: Authority;
-  sshHostKey!: SshHostKey;
+  readonly authority: Authority;
+  readonly sshHostKey: SshHostKey;
   ports = { status: 0, ssl: 0, ssh: 0 };
   customerExpired = false;
   readonly #options: FakePortalOptions;
@@ -106,8 +107,14 @@ export class FakePortal {
   #ssh: SshLogServer | null = null;
   #changes = 0;
 
-  private constructor(options: FakePortalOptions, directory: string) {
+  private constructor(
+    options: FakePortalOptions,
+    directory: string,
+    made: { authority: Authority; sshHostKey: SshHostKey },
+  ) {
     this.#options = options;
+    this.authority = made.authority;
+    this.sshHostKey = made.sshHostKey;
     this.#clock = options.clock ?? systemClock;
     this.directory = directory;
     this.host = options.host ?? "127.0.0.1";
@@ -116,13 +123,11 @@ export class FakePortal {
   }
 
   static async start(options: FakePortalOptions = {}): Promise<FakePortal> {
-    const portal = new FakePortal(options, await mkdtemp(join(tmpdir(), "tms-portal-")));
-    portal.authority = await createAuthority({
-      directory: join(portal.directory, "ca"),
-      name: "Fake portal",
-      clock: portal.#clock,
-    });
-    portal.sshHostKey = await createSshHostKey(join(portal.directory, "ssh"));
+    const directory = await mkdtemp(join(tmpdir(), "tms-portal-"));
+    const clock = options.clock ?? systemClock;
+    const authority = await createAuthority({ directory: join(directory, "ca"), name: "Fake portal", clock });
+    const sshHostKey = await createSshHostKey(join(directory, "ssh"));
+    const portal = new FakePortal(options, directory, { authority, sshHostKey });
     await portal.listen();
     return portal;
   }
@@ -392,10 +397,4 @@ export class FakePortal {
     for (const watcher of [...this.#watchers]) watcher();
     this.#watchers.clear();
   }
-}
-
-async function listenOn(app: FastifyInstance, host: string, port: number): Promise<number> {
-  await app.listen({ host, port });
-  const bound = app.server.address();
-  return typeof bound === "object" && bound !== null ? bound.port : port;
 }

@@ -7,6 +7,7 @@ import fc from "fast-check";
 import { expect, onTestFinished, test } from "vitest";
 import { readBatch } from "../../batch/read-batch.ts";
 import { openSpool, type Spool, type SpoolLimits } from "./spool.ts";
+import { nextEpochState } from "./spool-state.ts";
 
 const STREAM = "threat-events" as const;
 const clock = new TestClock();
@@ -205,6 +206,29 @@ test("begins a new epoch when the upper party knows more than was ever sent", as
   expect(now?.sealedTo).toBe(1);
   expect(await drain(spool)).toEqual([record.id]);
   await spool.close();
+});
+
+test("a kill in the middle of a new epoch carries every record over once", async () => {
+  const directory = await newDirectory();
+  const spool = await open(directory, { sealRecords: 1 });
+  const records = [makeThreatEvent(), makeThreatEvent(), makeThreatEvent()];
+  await spool.append(STREAM, records);
+  const [old] = spool.report();
+  await spool.close();
+  const folder = join(directory, STREAM, "batches", old?.epoch ?? "");
+  const carry = (await readdir(folder)).sort().map((name) => join(folder, name));
+  const statePath = join(directory, STREAM, "state.json");
+  const state = nextEpochState(JSON.parse(await readFile(statePath, "utf8")), carry);
+  await writeFile(statePath, JSON.stringify(state));
+
+  const again = await open(directory);
+  const ids = await drain(again);
+
+  expect(ids).toEqual(records.map((one) => one.id));
+  expect(again.report()[0]).toMatchObject({ epoch: state.epoch, sealedTo: 3, spooledRecords: 0 });
+  await again.close();
+  await (await open(directory)).close();
+  expect(await readdir(join(directory, STREAM, "batches"))).toEqual([state.epoch]);
 });
 
 test("a batch that the disk changed is never sent; its numbers say so", async () => {

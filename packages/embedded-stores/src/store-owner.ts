@@ -1,4 +1,4 @@
-import { readFile } from "node:fs/promises";
+import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { AppError } from "@tms/records";
 import { readTextIfThere, writePrivateFile } from "./private-directory.ts";
@@ -14,16 +14,18 @@ interface Owner {
 /**
  * Notes this process as the owner of the directory.
  *
- * @throws {AppError} `start.directory_locked` while another living process owns it.
+ * @returns Gives it back; whoever claimed calls it when the store has stopped, or did not start.
+ * @throws {AppError} `start.directory_locked` while a living process owns it, be it this one.
  */
-export async function claimDirectory(directory: string): Promise<void> {
+export async function claimDirectory(directory: string): Promise<() => Promise<void>> {
   const file = join(directory, "owner.json");
   const owner = parseOwner(await readTextIfThere(file));
-  if (owner !== null && owner.pid !== process.pid && (await isSameProcess(owner.pid, owner.startTicks))) {
+  if (owner !== null && (await isSameProcess(owner.pid, owner.startTicks))) {
     throw new AppError("start.directory_locked", { directory, pid: owner.pid });
   }
   const startTicks = (await startTicksOf(process.pid)) ?? "";
   await writePrivateFile(file, JSON.stringify({ pid: process.pid, startTicks } satisfies Owner));
+  return () => rm(file, { force: true });
 }
 
 /** The kernel's start time of a process: with it a number that was given to another process is not mistaken. */

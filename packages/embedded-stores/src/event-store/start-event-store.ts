@@ -47,18 +47,14 @@ export interface EmbeddedEventStore {
 export async function startEventStore(options: EventStoreOptions): Promise<EmbeddedEventStore> {
   const { directory, user, password } = options;
   await makePrivateDirectory(directory);
-  await claimDirectory(directory);
-  await endLeftOver(directory);
-  const port = await loopbackPort(options.port ?? 0);
-  const supervised = await superviseProcess({
-    name: "event store",
-    log: options.log ?? silentLog,
-    stopSignal: "SIGTERM",
-    launch: () => launch({ directory, port, user, password }),
+  const release = await claimDirectory(directory);
+  const { port, supervised } = await startSupervised(options).catch(async (error: unknown) => {
+    await release();
+    throw error;
   });
   const stop = async () => {
     await supervised.stop();
-    await rm(join(directory, "owner.json"), { force: true });
+    await release();
   };
   return {
     url: `http://127.0.0.1:${port}`,
@@ -74,6 +70,19 @@ export async function startEventStore(options: EventStoreOptions): Promise<Embed
       await rm(directory, { recursive: true, force: true });
     },
   };
+}
+
+async function startSupervised(options: EventStoreOptions) {
+  const { directory, user, password } = options;
+  await endLeftOver(directory);
+  const port = await loopbackPort(options.port ?? 0);
+  const supervised = await superviseProcess({
+    name: "event store",
+    log: options.log ?? silentLog,
+    stopSignal: "SIGTERM",
+    launch: () => launch({ directory, port, user, password }),
+  });
+  return { port, supervised };
 }
 
 async function launch(settings: {

@@ -112,16 +112,35 @@ test("a kill -9 during use costs nothing that was committed, and the server come
   expect(await countMarks(postgres.url("portal"))).toBe(1);
 });
 
-test("a second start over the same directory is refused while the first one runs", async () => {
+test("a second start over the same directory is refused, by us or by another program, and disturbs nothing", async () => {
   const directory = join(await privateFolder(), "pg");
-  await started({ directory });
-  // As another process would have left it: alive, and not us.
+  const postgres = await started({ directory });
+  const { pid } = postgres;
+
+  const again = () => startPostgres({ directory, databases: ["portal"] });
+  await expect(again()).rejects.toMatchObject({ code: "start.directory_locked" });
+  // As another program would have left it: alive, and not us.
   const startTicks = (await readFile(`/proc/${process.ppid}/stat`, "utf8")).split(") ")[1]?.split(" ")[19];
   await writeFile(join(directory, "owner.json"), JSON.stringify({ pid: process.ppid, startTicks }));
+  await expect(again()).rejects.toMatchObject({ code: "start.directory_locked" });
 
-  const second = startPostgres({ directory, databases: ["portal"] });
+  expect(postgres.pid).toBe(pid);
+  await insertMark(postgres.url("portal"));
+});
 
-  await expect(second).rejects.toMatchObject({ code: "start.directory_locked" });
+test("a start that failed can be tried again by the same program", async () => {
+  const directory = join(await privateFolder(), "pg");
+  const server = createServer();
+  const port = await loopbackPort(0);
+  await new Promise<void>((resolve) => server.listen(port, "127.0.0.1", resolve));
+  const attempt = () => startPostgres({ directory, port, databases: ["portal"] });
+  await expect(attempt()).rejects.toMatchObject({ code: "start.port_in_use" });
+  await new Promise((resolve) => server.close(resolve));
+
+  const postgres = await attempt();
+  onTestFinished(() => postgres.remove());
+
+  expect(postgres.port).toBe(port);
 });
 
 test("a port in use is named, not stolen", async () => {

@@ -60,27 +60,14 @@ export async function startPostgres(options: PostgresOptions): Promise<EmbeddedP
     if (!/^[a-z][a-z0-9_]{0,50}$/.test(name)) throw new AppError("start.config_invalid", { database: name });
   }
   const place = await dataPlace(options.directory);
-  await claimDirectory(options.directory);
-  const binaries = await postgresBinaries({
-    directory: place.account === null ? join(options.directory, "binaries") : REACHABLE_ROOT,
-    always: place.account !== null,
-  });
-  await endLeftOver(place, log);
-  const password = await passwordOf(options.directory);
-  await initialiseData({ place, binaries, password, userName: OWNER_NAME });
-  const { port, server } = await startServer({ place, binaries, password, wanted: options.port ?? 0, log, options });
-
-  const url = (database: string) =>
-    `postgres://${OWNER_NAME}:${password}@127.0.0.1:${port}/${encodeURIComponent(database)}`;
-  try {
-    await createDatabases(url("postgres"), options.databases);
-  } catch (error) {
-    await server.stop();
+  const release = await claimDirectory(options.directory);
+  const { port, server, url } = await startOver(place, options, log).catch(async (error: unknown) => {
+    await release();
     throw error;
-  }
+  });
   const stop = async () => {
     await server.stop();
-    await rm(join(options.directory, "owner.json"), { force: true });
+    await release();
   };
   return {
     port,
@@ -97,6 +84,26 @@ export async function startPostgres(options: PostgresOptions): Promise<EmbeddedP
       await rm(options.directory, { recursive: true, force: true });
     },
   };
+}
+
+async function startOver(place: DataPlace, options: PostgresOptions, log: StoreLog) {
+  const binaries = await postgresBinaries({
+    directory: place.account === null ? join(options.directory, "binaries") : REACHABLE_ROOT,
+    always: place.account !== null,
+  });
+  await endLeftOver(place, log);
+  const password = await passwordOf(options.directory);
+  await initialiseData({ place, binaries, password, userName: OWNER_NAME });
+  const { port, server } = await startServer({ place, binaries, password, wanted: options.port ?? 0, log, options });
+  const url = (database: string) =>
+    `postgres://${OWNER_NAME}:${password}@127.0.0.1:${port}/${encodeURIComponent(database)}`;
+  try {
+    await createDatabases(url("postgres"), options.databases);
+  } catch (error) {
+    await server.stop();
+    throw error;
+  }
+  return { port, server, url };
 }
 
 async function startServer(start: {

@@ -168,9 +168,15 @@ test("a case, its package, its pattern and the result of its deployment close th
   ]);
 
   const id = await draft(opened);
-  const first = await expert.signPattern({ params: { id, version: 1 }, body: { roleFile: await roleFileSignedBy(id, 0) } });
+  const first = await expert.signPattern({
+    params: { id, version: 1 },
+    body: { roleFile: await roleFileSignedBy(id, 0) },
+  });
   expect(first).toMatchObject({ state: "waits-for-second-signature", signaturesGiven: 1, signaturesNeeded: 2 });
-  const second = await expert.signPattern({ params: { id, version: 1 }, body: { roleFile: await roleFileSignedBy(id, 1) } });
+  const second = await expert.signPattern({
+    params: { id, version: 1 },
+    body: { roleFile: await roleFileSignedBy(id, 1) },
+  });
   expect(second.state).toBe("issued");
 
   await eventually(
@@ -243,7 +249,10 @@ test("a draft for another endpoint or another customer is refused", async () => 
   const elsewhere = draftFor(opened, customer.id, { endpoint: newId<EndpointId>() });
   const foreign = draftFor(opened, newId<CustomerId>());
   const send = (bytes: Buffer) =>
-    expert.draftPattern({ params: { id: opened.id }, body: { bytes: bytes.toString("base64"), check: checkOf(bytes) } });
+    expert.draftPattern({
+      params: { id: opened.id },
+      body: { bytes: bytes.toString("base64"), check: checkOf(bytes) },
+    });
 
   await expect(send(elsewhere)).rejects.toMatchObject({ code: "pattern.endpoint_differs" });
   await expect(send(foreign)).rejects.toMatchObject({ code: "pattern.customer_differs" });
@@ -316,6 +325,8 @@ test("an expired customer's logs are taken, its patterns and reports are refused
   });
 
   expect(view.records.received).toBe(1);
-  await expect(late.link.request.patternMetadata("1.root.json")).rejects.toMatchObject({ code: "link.customer_expired" });
+  await expect(late.link.request.patternMetadata("1.root.json")).rejects.toMatchObject({
+    code: "link.customer_expired",
+  });
   expect(JSON.parse(report.body.toString("utf8"))).toMatchObject({ code: "link.customer_expired" });
 });

@@ -1,3 +1,4 @@
+import { packageDownloadPath, portalRoutes } from "@tms/contracts/portal";
 import { type CustomerId, type EndpointId, newId, type ThreatId } from "@tms/records";
 import { makeThreatEvent } from "@tms/testkit";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -104,7 +105,7 @@ test("a removed product is refused from its next heartbeat on", async () => {
 
   await administrator.removeProduct({ params: { id: row.id }, body: { typedName: row.name } });
 
-  await expect(product.link.request.listCases({ after: 0 } as never)).rejects.toMatchObject({
+  await expect(product.link.request.listCases(0)).rejects.toMatchObject({
     code: "link.identity_revoked",
   });
 });
@@ -138,6 +139,36 @@ test("an unknown customer is refused, a known one is answered", async () => {
   await expect(administrator.connectionDetails({ params: { id: customer.id } })).resolves.toMatchObject({
     schema: "tms.connection/1",
   });
+});
+
+/** Parameters that name nothing; an answer other than a refusal would show that the guard was passed. */
+function urlOf(path: string): string {
+  return path.replace(/:version\b/, "1").replace(/:[A-Za-z]+/g, newId<CustomerId>());
+}
+
+test("every console route refuses who is not logged on, and an expert where only an administrator may", async () => {
+  const expert = await portal.expert(administrator, "walker");
+  const guarded = Object.values(portalRoutes).filter((route) => route.identity.kind === "session");
+  expect(guarded.length).toBeGreaterThan(20);
+
+  for (const route of guarded) {
+    const init = { method: route.method, headers: { "content-type": "application/json" }, body: "{}" };
+    const { headers, ...rest } = route.method === "GET" ? { method: "GET", headers: {} } : init;
+    const nobody = await portal.raw(urlOf(route.path), { ...rest, headers });
+    expect([route.operationId, nobody.status]).toEqual([route.operationId, 401]);
+    const allowed = route.identity.kind === "session" && route.identity.roles.includes("expert");
+    if (allowed) continue;
+    const asExpert = await portal.raw(urlOf(route.path), { ...rest, headers: { ...headers, cookie: expert.cookie } });
+    expect([route.operationId, asExpert.status]).toEqual([route.operationId, 403]);
+  }
+});
+
+test("downloads and reports refuse who is not logged on", async () => {
+  for (const path of [packageDownloadPath, "/api/v1/incidents/:id/report.html", "/api/v1/incidents/:id/report.pdf"]) {
+    const answer = await portal.raw(urlOf(path), { method: "GET", headers: {} });
+
+    expect([path, answer.status]).toEqual([path, 401]);
+  }
 });
 
 async function logOnAgain(): Promise<{ cookie: string }> {

@@ -5,12 +5,9 @@ export interface ExpertCommand {
   command: string;
 }
 
-/** What an expert puts in: the names of their own files. */
-const KEYS = "--keys keys --passphrase-file passphrase.txt";
-
-function at(portalUrl: string): string {
-  return `--portal ${portalUrl} --ca ca.pem --user NAME --password-file password.txt`;
-}
+/** Files that an expert keeps beside: the portal's CA (from the connection details' owner), the password, the keys. */
+const WHO = "--ca ca.pem --user NAME --password-file password";
+const KEYS = "--keys keys --passphrase-file passphrase";
 
 /** The commands an expert would type now, in order; the portal shows them and never runs one. */
 export function expertCommands(asked: {
@@ -20,7 +17,7 @@ export function expertCommands(asked: {
   pattern: { id: string; version: number } | null;
 }): ExpertCommand[] {
   const { shortId, portalUrl } = asked;
-  const draft = `${shortId}-pattern`;
+  const draft = `${shortId}-draft`;
   switch (asked.state) {
     case "new":
     case "package-downloaded":
@@ -28,7 +25,7 @@ export function expertCommands(asked: {
       return [
         {
           what: "Fetch the package and open it with your own key",
-          command: `npx --no tms case export ${shortId} ${at(portalUrl)} ${KEYS} --out ${shortId}`,
+          command: `npx --no tms case export ${shortId} --portal ${portalUrl} ${WHO} ${KEYS} --out ${shortId}`,
         },
         {
           what: "Make a draft from what the package shows",
@@ -39,8 +36,8 @@ export function expertCommands(asked: {
           command: `npx --no tms pattern check ${draft} --package ${shortId}`,
         },
         {
-          what: "Bring the draft into this case; the signatures come next",
-          command: `npx --no tms pattern import ${draft} --case ${shortId} ${at(portalUrl)}`,
+          what: "Bring the draft to the portal",
+          command: `npx --no tms pattern import ${draft} --case ${shortId} --portal ${portalUrl} ${WHO}`,
         },
       ];
     case "waits-for-signature":
@@ -54,5 +51,5 @@ export function expertCommands(asked: {
 
 /** The line that fetches a waiting pattern, checks it on the expert's own machine and signs it. */
 export function signCommand(pattern: { id: string; version: number }, portalUrl: string): string {
-  return `npx --no tms pattern sign ${pattern.id} --version ${pattern.version} ${at(portalUrl)} ${KEYS}`;
+  return `npx --no tms pattern sign ${pattern.id} --version ${pattern.version} --portal ${portalUrl} ${WHO} ${KEYS}`;
 }

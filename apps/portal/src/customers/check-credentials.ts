@@ -33,12 +33,17 @@ export function createCheckCredentials(deps: CheckCredentialsDeps) {
     return (wrong.get(key) ?? []).filter((at) => at > after);
   }
 
-  function countWrong(key: string): void {
+  /** Counted before the try is made, so that many at once do not all pass. */
+  function countTry(key: string): void {
     const recent = [...recentOf(key), deps.clock.now().getTime()];
     wrong.delete(key);
     wrong.set(key, recent);
     const oldest = wrong.keys().next().value;
     if (wrong.size > MAX_REMEMBERED && oldest !== undefined) wrong.delete(oldest);
+  }
+
+  function takeBack(key: string): void {
+    wrong.set(key, recentOf(key).slice(0, -1));
   }
 
   return async function checkCredentials(
@@ -50,12 +55,11 @@ export function createCheckCredentials(deps: CheckCredentialsDeps) {
     if (keys.some((key) => recentOf(key).length >= MAX_WRONG)) {
       throw new AppError("link.credentials_throttled", { fromAddress });
     }
+    for (const key of keys) countTry(key);
     const found = await deps.findByUserName(deps.scope, userName);
     const isRight = await deps.verifyPassword(found?.passwordHash ?? deps.decoyHash, password);
-    if (found === null || !isRight) {
-      for (const key of keys) countWrong(key);
-      throw new AppError("link.credentials_wrong", { fromAddress });
-    }
+    if (found === null || !isRight) throw new AppError("link.credentials_wrong", { fromAddress });
+    for (const key of keys) takeBack(key);
     return { customer: found.customer.id };
   };
 }

@@ -1,4 +1,12 @@
-import type { CustomerId, CustomerScope, ProductId, ProviderScope, Registration, Sha256 } from "@tms/records";
+import {
+  AppError,
+  type CustomerId,
+  type CustomerScope,
+  type ProductId,
+  type ProviderScope,
+  type Registration,
+  type Sha256,
+} from "@tms/records";
 import { type Databases, inCustomer, inProvider } from "@tms/server-kit";
 import { type RawBuilder, sql } from "kysely";
 import type { EndRegistrationStore } from "./end-registration.ts";
@@ -46,7 +54,9 @@ export function createRegistrationStore(db: Databases): RegistrationStore {
             registration = excluded.registration, spki = excluded.spki, ssh_key = excluded.ssh_key,
             ssh_fingerprint = excluded.ssh_fingerprint, signing_key = excluded.signing_key,
             certificate_serial = excluded.certificate_serial, certificate_not_after = excluded.certificate_not_after,
-            registered_at = now(), ended_at = null, ended_by = null`.execute(trx);
+            registered_at = now(), ended_at = null, ended_by = null`
+          .execute(trx)
+          .catch(refuseTakenKey);
         await sql`select pg_notify(${IDENTITY_CHANNEL}, ${product.id})`.execute(trx);
       }),
     find: (scope, product) =>
@@ -70,6 +80,14 @@ export function createRegistrationStore(db: Databases): RegistrationStore {
         return rows.map(productOf);
       }),
   };
+}
+
+/** One key is one product: a key that another one has, of whatever customer, is told like any other unusable key. */
+function refuseTakenKey(error: unknown): never {
+  const isTaken = error instanceof Error && "code" in error && error.code === "23505";
+  throw isTaken
+    ? new AppError("link.csr_invalid", { reason: "another product has this key" }, { cause: error })
+    : error;
 }
 
 interface Row {

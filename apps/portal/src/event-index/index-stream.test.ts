@@ -1,0 +1,120 @@
+import {
+  AppError,
+  type CustomerId,
+  type CustomerScope,
+  type LinkRecord,
+  newId,
+  type ProductId,
+  type RecordId,
+} from "@tms/records";
+import { makeThreatEvent } from "@tms/testkit";
+import { expect, test } from "vitest";
+import type { IndexedBatch } from "./completeness.ts";
+import { type BatchToIndex, createIndexStream, type IndexStreamDeps } from "./index-stream.ts";
+
+const SCOPE: CustomerScope = { customer: newId<CustomerId>() };
+const PLACE = { product: newId<ProductId>(), stream: "threat-events" as const };
+
+interface Line {
+  record: LinkRecord | null;
+  problem: string | null;
+}
+
+/** Stores in memory with the one behaviour that matters: what was inserted stays, a transaction that throws leaves nothing. */
+function world(batches: Line[][], change: Partial<IndexStreamDeps> = {}) {
+  const stored = new Map<RecordId, string>();
+  const results = new Map<string, IndexedBatch>();
+  const handed: RecordId[] = [];
+  let arrival = 0;
+  const rows: BatchToIndex[] = batches.map((_, index) => ({
+    id: `batch-${index + 1}`,
+    epoch: "epoch",
+    blobKey: String(index),
+    readable: true,
+    gap: null,
+    receivedAt: new Date("2026-11-24T09:00:00Z"),
+    arrival: index + 1,
+  }));
+  const deps: IndexStreamDeps = {
+    cursor: {
+      locked: (_scope, _place, work) =>
+        work({
+          arrival,
+          async finish(batch, result) {
+            results.set(batch.id, result);
+            arrival = batch.arrival;
+          },
+        }),
+      reserveShortNumbers: async () => 1,
+    },
+    batchAfter: async (_scope, of) => rows.find((row) => row.arrival > of.arrival) ?? null,
+    async *readRecords(_scope, blobKey) {
+      for (const [number, line] of (batches[Number(blobKey)] ?? []).entries()) yield { number, line: "", ...line };
+    },
+    events: {
+      present: async (_scope, _place, ids) =>
+        new Map(ids.flatMap((id) => (stored.has(id) ? [[id, stored.get(id) ?? ""] as const] : []))),
+      async insert(_scope, _place, batch, records) {
+        for (const { record } of records) stored.set(record.id, batch.id);
+      },
+      countOfBatch: async (_scope, _place, batch) => [...stored.values()].filter((one) => one === batch).length,
+    },
+    async handOn(_scope, _place, records) {
+      handed.push(...records.map((record) => record.id));
+    },
+    ...change,
+  };
+  return { indexStream: createIndexStream(deps), stored, results, handed, rows };
+}
+
+const good = (): Line => ({ record: makeThreatEvent(), problem: null });
+
+test("a batch gives new ids, repeated ids and records kept aside that add up to its count", async () => {
+  const repeated = good();
+  const { indexStream, results } = world([
+    [repeated, good()],
+    [repeated, good(), good(), { record: null, problem: "kind: unknown" }],
+  ]);
+
+  const done = await indexStream(SCOPE, PLACE);
+
+  expect(done).toBe(2);
+  expect(results.get("batch-1")).toEqual({ newIds: 2, repeated: 0, keptAside: 0 });
+  expect(results.get("batch-2")).toEqual({ newIds: 2, repeated: 1, keptAside: 1 });
+});
+
+test("a crash after the insert and before the commit doubles nothing when the job runs again", async () => {
+  let crashes = 1;
+  const { indexStream, stored, results, handed } = world([[good(), good(), good()]], {
+    async handOn(_scope, _place, records) {
+      if (crashes-- > 0) throw new AppError("store.unavailable", { why: "killed here" });
+      handed.push(...records.map((record) => record.id));
+    },
+  });
+  await expect(indexStream(SCOPE, PLACE)).rejects.toMatchObject({ code: "store.unavailable" });
+
+  await indexStream(SCOPE, PLACE);
+
+  expect(stored.size).toBe(3);
+  expect(results.get("batch-1")).toEqual({ newIds: 3, repeated: 0, keptAside: 0 });
+  expect(new Set(handed)).toEqual(new Set(stored.keys()));
+});
+
+test("an insert that stored fewer rows than were sent is not taken for done", async () => {
+  const { indexStream, results } = world([[good(), good()]], {
+    events: { present: async () => new Map(), insert: async () => undefined, countOfBatch: async () => 1 },
+  });
+
+  await expect(indexStream(SCOPE, PLACE)).rejects.toMatchObject({ code: "store.unavailable" });
+  expect(results.size).toBe(0);
+});
+
+test("an unreadable batch and a gap are passed over without stopping the stream", async () => {
+  const { indexStream, results, rows } = world([[good()], [good()], [good()]]);
+  Object.assign(rows[0] ?? {}, { readable: false });
+  Object.assign(rows[1] ?? {}, { gap: { cause: "spool-full" } });
+
+  await indexStream(SCOPE, PLACE);
+
+  expect([...results.values()].map((one) => one.newIds)).toEqual([0, 0, 1]);
+});

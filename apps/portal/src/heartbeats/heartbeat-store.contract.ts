@@ -1,0 +1,153 @@
+import { createHash } from "node:crypto";
+import { type CustomerScope, type DirectiveId, type Epoch, newId, type ProductId } from "@tms/records";
+import { expect, test } from "vitest";
+import { acceptanceOf, type Heartbeat } from "./heartbeat.ts";
+import type { HeartbeatStore } from "./heartbeat-store.ts";
+
+export interface HeartbeatStoreUnderTest {
+  store: HeartbeatStore;
+  /** A registered product of a fresh customer. */
+  newProduct(): Promise<{ scope: CustomerScope; product: ProductId }>;
+}
+
+const PROVIDER = { provider: true } as const;
+
+function heartbeatOf(change: Partial<Heartbeat> = {}): Heartbeat {
+  return {
+    start: "11111111-1111-4111-8111-111111111111",
+    earlierStarts: [],
+    counter: 1,
+    version: "1.0.0",
+    host: "host-1",
+    instanceId: "22222222-2222-4222-8222-222222222222",
+    localTime: new Date("2026-11-24T09:00:00Z"),
+    ready: { ok: true, reasons: [] },
+    sending: "on",
+    agents: 2,
+    ledgers: [],
+    outcomes: [],
+    ...change,
+  };
+}
+
+function ledgerOf(epoch: Epoch, sealedTo: number): Heartbeat["ledgers"][number] {
+  return {
+    stream: "threat-events",
+    epoch,
+    sealedTo,
+    head: null,
+    spooledBytes: 10,
+    oldestAt: null,
+    signature: `signed ${sealedTo}`,
+  };
+}
+
+/** What every store of heartbeats does; run against the real one. */
+export function heartbeatStoreContract(make: () => Promise<HeartbeatStoreUnderTest>): void {
+  async function arrange() {
+    const under = await make();
+    const own = await under.newProduct();
+    const record = (heartbeat: Heartbeat, of = own) => {
+      const contentDigest = createHash("sha256").update(JSON.stringify(heartbeat)).digest("hex");
+      const arriving = { product: of.product, heartbeat, contentDigest, address: "127.0.0.1", clockOffsetMs: 0 };
+      return under.store.record(of.scope, arriving, (known) => acceptanceOf(known, { ...heartbeat, contentDigest }));
+    };
+    return { ...under, ...own, record };
+  }
+
+  test("a retry and a replay write nothing", async () => {
+    const { record, store, scope, product } = await arrange();
+    await record(heartbeatOf({ counter: 5, host: "first" }));
+
+    const retry = await record(heartbeatOf({ counter: 5, host: "first" }));
+    const replayed = await record(heartbeatOf({ counter: 5, host: "second" }));
+
+    expect([retry.kind, replayed.kind]).toEqual(["retry", "replayed"]);
+    expect((await store.facts(scope, product))?.host).toBe("first");
+  });
+
+  test("a ledger only grows within its epoch, and a new epoch stands beside the old one", async () => {
+    const { record, store, scope, product } = await arrange();
+    const [first, second] = [newId<Epoch>(), newId<Epoch>()];
+    await record(heartbeatOf({ counter: 1, ledgers: [ledgerOf(first, 10)] }));
+    await record(heartbeatOf({ counter: 2, ledgers: [ledgerOf(first, 4)] }));
+    await record(heartbeatOf({ counter: 3, ledgers: [ledgerOf(second, 2)] }));
+
+    const ledgers = await store.ledgers(scope, product);
+
+    expect(ledgers.map((one) => [one.epoch, one.sealedTo, one.signature])).toEqual([
+      [first, 10, "signed 10"],
+      [second, 2, "signed 2"],
+    ]);
+    expect(await store.latestEpoch(scope, { product, stream: "threat-events" })).toBe(second);
+    expect((await store.sentByProduct(PROVIDER)).get(product)?.sent).toBe(12);
+  });
+
+  test("a directive waits until its outcome is committed, and only for its own product", async () => {
+    const { record, store, scope, product, ...under } = await arrange();
+    const neighbour = await under.newProduct();
+    const id = newId<DirectiveId>();
+    const expiresAt = new Date(Date.now() + 60_000);
+    await store.add(scope, product, [{ id, kind: "send-now", payload: { why: "a test" }, expiresAt }]);
+
+    const waiting = await store.waitingDirectives(scope, product);
+    const elsewhere = await store.waitingDirectives(neighbour.scope, neighbour.product);
+    await record(heartbeatOf({ outcomes: [{ id, ok: true }] }));
+
+    expect(waiting).toEqual([{ id, kind: "send-now", payload: { why: "a test" }, expiresAt }]);
+    expect(elsewhere).toEqual([]);
+    expect(await store.waitingDirectives(scope, product)).toEqual([]);
+  });
+
+  test("an expired directive is not offered", async () => {
+    const { store, scope, product } = await arrange();
+    const expiresAt = new Date(Date.now() - 1000);
+    await store.add(scope, product, [{ id: newId<DirectiveId>(), kind: "send-now", payload: {}, expiresAt }]);
+
+    expect(await store.waitingDirectives(scope, product)).toEqual([]);
+  });
+
+  test("a customer never sees another customer's heartbeat, and sees its own", async () => {
+    const { record, store, scope, product, ...under } = await arrange();
+    const neighbour = await under.newProduct();
+    await record(heartbeatOf({ ledgers: [ledgerOf(newId<Epoch>(), 1)] }));
+
+    expect(await store.facts(neighbour.scope, product)).toBeNull();
+    expect(await store.ledgers(neighbour.scope, product)).toEqual([]);
+    expect(await store.facts(scope, product)).not.toBeNull();
+    expect(await store.ledgers(scope, product)).toHaveLength(1);
+  });
+
+  test("a customer cannot write about another customer's product", async () => {
+    const { record, product, ...under } = await arrange();
+    const neighbour = await under.newProduct();
+
+    const stolen = record(heartbeatOf(), { scope: neighbour.scope, product });
+
+    await expect(stolen).rejects.toThrow(/foreign key/);
+  });
+
+  test("last seen is written for all at once and never goes back", async () => {
+    const { record, store, scope, product, ...under } = await arrange();
+    const neighbour = await under.newProduct();
+    await record(heartbeatOf());
+    await store.writeSeen(PROVIDER, [
+      { customer: scope.customer, product, agoMs: 0 },
+      { customer: neighbour.scope.customer, product: neighbour.product, agoMs: 5000 },
+    ]);
+    const before = (await store.facts(scope, product))?.lastSeenAt;
+
+    await store.writeSeen(PROVIDER, [{ customer: scope.customer, product, agoMs: 60_000 }]);
+
+    expect(before).toBeInstanceOf(Date);
+    expect((await store.facts(scope, product))?.lastSeenAt).toEqual(before);
+  });
+
+  test("two heartbeats of one product at once are judged one after the other", async () => {
+    const { record } = await arrange();
+
+    const both = await Promise.all([record(heartbeatOf({ host: "a" })), record(heartbeatOf({ host: "b" }))]);
+
+    expect(both.map((one) => one.kind).sort()).toEqual(["first", "replayed"]);
+  });
+}

@@ -1,0 +1,121 @@
+import {
+  type ChainId,
+  type CustomerId,
+  type EndpointId,
+  type IncidentId,
+  newId,
+  type RecordId,
+  type ThreatId,
+} from "@tms/records";
+import { expect, test } from "vitest";
+import { belongsTo, type Incident, type IncidentEvent, withEvent } from "./incident.ts";
+import { tellIncident } from "./tell-incident.ts";
+
+const NOW = new Date("2026-11-24T10:00:00Z");
+const [ENDPOINT, THREAT, CHAIN] = [newId<EndpointId>(), newId<ThreatId>(), newId<ChainId>()];
+
+function incidentWith(change: Partial<Incident> = {}): Incident {
+  return {
+    id: newId<IncidentId>(),
+    customer: newId<CustomerId>(),
+    number: 1,
+    endpoint: ENDPOINT,
+    host: "ws-1",
+    title: "t",
+    severity: "low",
+    state: "new",
+    stateSince: NOW,
+    chains: [CHAIN],
+    threats: [THREAT],
+    firstEventAt: NOW,
+    lastEventAt: NOW,
+    events: 1,
+    ...change,
+  };
+}
+
+function eventWith(change: Partial<IncidentEvent> = {}): IncidentEvent {
+  return {
+    record: newId<RecordId>(),
+    endpoint: ENDPOINT,
+    host: "ws-1",
+    occurredAt: NOW,
+    threatId: THREAT,
+    threatName: "Marker",
+    chain: CHAIN,
+    severity: "high",
+    status: "assessing",
+    ...change,
+  };
+}
+
+test("an event joins by threat or by chain, and only on its own endpoint", () => {
+  expect(belongsTo(incidentWith(), eventWith({ chain: null }))).toBe(true);
+  expect(belongsTo(incidentWith(), eventWith({ threatId: newId<ThreatId>() }))).toBe(true);
+  expect(belongsTo(incidentWith(), eventWith({ threatId: newId<ThreatId>(), chain: newId<ChainId>() }))).toBe(false);
+  expect(belongsTo(incidentWith(), eventWith({ endpoint: newId<EndpointId>() }))).toBe(false);
+});
+
+test("the worst severity stands and a full cleanup resolves", () => {
+  const after = withEvent(incidentWith({ severity: "medium" }), eventWith({ status: "all-threats-resolved" }), NOW);
+
+  expect(after).toMatchObject({ severity: "high", state: "resolved" });
+});
+
+test("an unresolved threat opens a resolved incident again, but not a false positive", () => {
+  const event = eventWith({ status: "unresolved-threats-remain" });
+
+  expect(withEvent(incidentWith({ state: "resolved" }), event, NOW).state).toBe("in-progress");
+  expect(withEvent(incidentWith({ state: "false-positive" }), event, NOW).state).toBe("false-positive");
+});
+
+test("an incident is told with evidence for each claim, and says what was not observed", () => {
+  const told = tellIncident(
+    "ws-1",
+    [
+      {
+        shortId: "E-1",
+        kind: "assessment",
+        status: "unresolved-threats-remain",
+        occurredAt: "2026-11-24T09:00:00Z",
+        body: {
+          threatId: THREAT,
+          threat: { name: "Marker", ruleId: "r", severity: "high", severityReason: "it runs" },
+          status: "unresolved-threats-remain",
+          source: "agent",
+          host: "ws-1",
+          parts: { processes: 1, files: 2, persistence: 1 },
+        },
+      },
+    ],
+    [
+      {
+        nodes: [
+          { id: "n", kind: "not-observed", quality: "inferred", reason: "it is older than the record" },
+          {
+            id: "a",
+            kind: "process",
+            image: "/bin/fetch",
+            pid: 7,
+            quality: "observed",
+            pathIndex: 0,
+            rootCauseReason: "oldest",
+          },
+          { id: "b", kind: "file", path: "/srv/x", quality: "inferred", pathIndex: 1 },
+        ],
+        edges: [{ from: "a", to: "b", kind: "wrote", quality: "inferred" }],
+        rootCause: "a",
+        rootCauseReason: "oldest",
+        path: ["a", "b"],
+      },
+    ],
+  );
+
+  expect(told.malicious.map((claim) => claim.text)).toEqual([
+    "Part of the threat: 1 process, 2 files, 1 persistence entry.",
+    "It began with the process /bin/fetch (7).",
+    "The process /bin/fetch (7) wrote the file /srv/x (inferred).",
+    "Not observed: it is older than the record.",
+  ]);
+  expect(told.recommended[0]?.text).toBe("Submit a case to the portal.");
+});

@@ -7,7 +7,7 @@ import type { Directive, PackageMetadata, SignedBytes } from "@tms/contracts/lin
 import { AppError, type DirectiveId, newId, type Sha256, type ThreatEventRecord } from "@tms/records";
 import { openSigned } from "@tms/signing";
 import { FakePortal, makeThreatEvent } from "@tms/testkit";
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { makeManifest, serveRepository } from "#app/test-repository.contract.ts";
 import {
   enrolAgent,
@@ -54,6 +54,11 @@ describe("cases and patterns", () => {
       agents.push(agent);
       return agent;
     };
+    onTestFinished(async () => {
+      await Promise.all(agents.map((agent) => agent.stop()));
+      await site.remove();
+      await portal.close();
+    });
     return {
       portal,
       repository,
@@ -61,11 +66,6 @@ describe("cases and patterns", () => {
       token,
       enrol,
       product: () => [...portal.products.keys()][0] ?? newId(),
-      async [Symbol.asyncDispose]() {
-        await Promise.all(agents.map((agent) => agent.stop()));
-        await site.remove();
-        await portal.close();
-      },
     };
   }
   type World = Awaited<ReturnType<typeof open>>;
@@ -88,7 +88,7 @@ describe("cases and patterns", () => {
     );
 
   test("a case is put, its agent alone collects, and the package reaches the portal unchanged", async () => {
-    await using world = await open();
+    const world = await open();
     const agent = await world.enrol({ onDirective: (directive, me) => sendPackage(directive, me()) });
     const other = await world.enrol({ host: "host-2" });
     const event = await infect(world, agent);
@@ -111,7 +111,7 @@ describe("cases and patterns", () => {
   });
 
   test("with the portal away a case is kept, and put once the portal is back", async () => {
-    await using world = await open();
+    const world = await open();
     const agent = await world.enrol({ onDirective: (directive, me) => sendPackage(directive, me()) });
     const event = await infect(world, agent);
     await world.portal.hangUp();
@@ -130,7 +130,7 @@ describe("cases and patterns", () => {
   });
 
   test("a case needs a registration, sending, and an unresolved threat", async () => {
-    await using world = await open();
+    const world = await open();
     const agent = await world.enrol();
     const clean = makeThreatEvent();
     const resolved = { ...clean, body: { ...clean.body, status: "all-threats-resolved" as const } };
@@ -155,7 +155,7 @@ describe("cases and patterns", () => {
   });
 
   test("a package is refused from another agent, and for a case that nobody opened", async () => {
-    await using world = await open();
+    const world = await open();
     const agent = await world.enrol();
     const thief = await world.enrol({ host: "host-2" });
     const event = await infect(world, agent);
@@ -175,7 +175,7 @@ describe("cases and patterns", () => {
   });
 
   test("a custom pattern goes, with the site's consent, to the infected endpoint alone", async () => {
-    await using world = await open();
+    const world = await open();
     const agent = await world.enrol();
     const other = await world.enrol({ host: "host-2" });
     const event = await infect(world, agent);
@@ -218,7 +218,7 @@ describe("cases and patterns", () => {
   });
 
   test("by hand a pattern waits for the order; undo goes to the agent", async () => {
-    await using world = await open();
+    const world = await open();
     await world.site.api.saveMitigationSettings({ body: { onThreat: "assess-and-clean", onPattern: "by-hand" } });
     const agent = await world.enrol();
     const event = await infect(world, agent);
@@ -246,7 +246,7 @@ describe("cases and patterns", () => {
   });
 
   test("a pattern of another customer is refused and noted, and an order from the portal is no order", async () => {
-    await using world = await open();
+    const world = await open();
     const agent = await world.enrol();
     await infect(world, agent);
     const foreign = makeManifest({ customer: newId(), endpoints: [agent.endpoint] });

@@ -3,7 +3,7 @@ import { ApiError } from "@tms/contracts";
 import type { MitigationStatus, ThreatEventRecord } from "@tms/records";
 import { AppError, newId } from "@tms/records";
 import { FakePortal, makeThreatEvent } from "@tms/testkit";
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { enrolAgent, makeDatabase, readToken, register, startTestSite, until } from "#app/test-site.contract.ts";
 
 describe("agents and their records", () => {
@@ -12,14 +12,14 @@ describe("agents and their records", () => {
     const site = await startTestSite({ database: await makeDatabase() });
     await register(site, portal);
     const token = async (uses = 5) => (await site.api.makeEnrolmentToken({ body: { uses, validHours: 1 } })).token;
+    onTestFinished(async () => {
+      await site.remove();
+      await portal.close();
+    });
     return {
       portal,
       site,
       token,
-      async [Symbol.asyncDispose]() {
-        await site.remove();
-        await portal.close();
-      },
     };
   }
 
@@ -35,7 +35,7 @@ describe("agents and their records", () => {
   };
 
   test("an agent's record reaches log and portal once, with the endpoint of its key and the time of the relay", async () => {
-    await using world = await open();
+    const world = await open();
     const agent = await enrolAgent(await world.token());
     const forged = unresolved({ endpoint: newId() });
 
@@ -60,7 +60,7 @@ describe("agents and their records", () => {
   });
 
   test("a malformed record is kept aside, stops nothing, and goes up as a loss of one", async () => {
-    await using world = await open();
+    const world = await open();
     const agent = await enrolAgent(await world.token());
     const [before, after] = [unresolved(), unresolved()];
     const broken = { ...unresolved(), kind: "nonsense" } as unknown as ThreatEventRecord;
@@ -81,7 +81,7 @@ describe("agents and their records", () => {
   });
 
   test("a name that holds NUL and half a surrogate pair is shown and stops nothing", async () => {
-    await using world = await open();
+    const world = await open();
     const agent = await enrolAgent(await world.token());
     const hostile = unresolved();
     hostile.body.threat = { ...hostile.body.threat, name: "a\u0000b\ud800c{{x}}\u202e" };
@@ -97,7 +97,7 @@ describe("agents and their records", () => {
   });
 
   test("tokens that are unknown, wrong, used up or expired are refused, each with its code", async () => {
-    await using world = await open();
+    const world = await open();
     const once = await world.token(1);
     const used = await enrolAgent(once);
     const facts = readToken(once);
@@ -122,7 +122,7 @@ describe("agents and their records", () => {
   });
 
   test("an agent cannot enrol as another one's endpoint; with its own keys it stays the same endpoint", async () => {
-    await using world = await open();
+    const world = await open();
     const victim = await enrolAgent(await world.token());
     await victim.stop();
 

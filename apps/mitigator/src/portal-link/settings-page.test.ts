@@ -1,19 +1,19 @@
 import { ApiError } from "@tms/contracts";
 import { FakePortal } from "@tms/testkit";
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { makeDatabase, settingsFor, startTestSite, until } from "#app/test-site.contract.ts";
 
 describe("the settings page", () => {
   async function open() {
     const portal = await FakePortal.start();
     const site = await startTestSite({ database: await makeDatabase() });
+    onTestFinished(async () => {
+      await site.remove();
+      await portal.close();
+    });
     return {
       portal,
       site,
-      async [Symbol.asyncDispose]() {
-        await site.remove();
-        await portal.close();
-      },
     };
   }
   type Open = Awaited<ReturnType<typeof open>>;
@@ -33,7 +33,7 @@ describe("the settings page", () => {
     );
 
   test.each(["ssl", "ssh"] as const)("tests, saves and registers over %s, and shows no password", async (protocol) => {
-    await using world = await open();
+    const world = await open();
     const details = world.portal.connectionDetails();
     const pasted = await world.site.api.readConnectionDetails({ body: details });
     const settings = settingsFor(world.portal, pasted[protocol]);
@@ -56,7 +56,7 @@ describe("the settings page", () => {
   });
 
   test("a wrong password fails at the credentials of both lanes and gives no token", async () => {
-    await using world = await open();
+    const world = await open();
 
     const tested = await runTest(world, settingsFor(world.portal, { password: "wrong" }));
 
@@ -70,7 +70,7 @@ describe("the settings page", () => {
   });
 
   test("a wrong pin fails at the handshake, before any password leaves", async () => {
-    await using world = await open();
+    const world = await open();
     const caPins = ["0".repeat(64)] as ReturnType<typeof settingsFor>["caPins"];
 
     const tested = await runTest(world, settingsFor(world.portal, { caPins }));
@@ -82,7 +82,7 @@ describe("the settings page", () => {
   });
 
   test("untested values are refused, and saved untested only on purpose, which the audit log keeps", async () => {
-    await using world = await open();
+    const world = await open();
     const settings = settingsFor(world.portal);
 
     const refused = await codeOf(world.site.api.savePortalConnection({ body: { settings } }));
@@ -94,7 +94,7 @@ describe("the settings page", () => {
   });
 
   test("a test of other values does not cover these", async () => {
-    await using world = await open();
+    const world = await open();
     const tested = await runTest(world, settingsFor(world.portal));
     const other = settingsFor(world.portal, {
       protocol: "ssh",
@@ -109,7 +109,7 @@ describe("the settings page", () => {
   });
 
   test("what the portal refuses is not kept", async () => {
-    await using world = await open();
+    const world = await open();
     const settings = settingsFor(world.portal, { password: "wrong" });
 
     const refused = await codeOf(world.site.api.savePortalConnection({ body: { settings, confirmUntested: true } }));
@@ -119,7 +119,7 @@ describe("the settings page", () => {
   });
 
   test("off says so in one last heartbeat, on goes on with the same registration, unregister asks for the name", async () => {
-    await using world = await open();
+    const world = await open();
     const settings = settingsFor(world.portal);
     const saved = await world.site.api.savePortalConnection({ body: { settings, confirmUntested: true } });
     await world.portal.until(() => world.portal.heartbeats.length > 0);

@@ -1,7 +1,6 @@
 import {
   AppError,
   type CustomerId,
-  type CustomerScope,
   type ProductId,
   type ProviderScope,
   type Registration,

@@ -139,7 +139,19 @@ test("finds, explains, collects, cleans and undoes, and tells each step once", a
     ["cleanup", "all-threats-resolved", "succeeded"],
     ["rollback", "rollback-successful", "rolled-back"],
   ]);
-}, 60_000);
+
+  await stage.agent.stop();
+  stage.agent = await startAgent(join(stage.root, "agent.json"));
+  const scanned = order(stage, "scan", { paths: [] });
+  await portal.until(() => portal.outcomes.some((outcome) => outcome.id === scanned));
+  expect(portal.outcomes.find((outcome) => outcome.id === scanned)).toMatchObject({
+    ok: true,
+    detail: "2 files, 1 found",
+  });
+  expect(stage.agent.endpoint).toBe(detection?.endpoint);
+  expect(portal.products.size).toBe(1);
+  expect(await kinds()).toHaveLength(8);
+}, 180_000);
 
 async function openStage(): Promise<Stage> {
   const root = realpathSync(mkdtempSync(join(tmpdir(), "tms-agent-")));
@@ -247,7 +259,7 @@ async function plant(sandbox: string): Promise<number> {
 
 function order(
   stage: Stage,
-  kind: "collect" | "apply-pattern" | "undo",
+  kind: "collect" | "apply-pattern" | "undo" | "scan",
   payload: Record<string, unknown>,
 ): DirectiveId {
   const id = newId<DirectiveId>();

@@ -1,4 +1,4 @@
-import { createPatternMirror, type LowerLink } from "@tms/link/lower";
+import { createPatternMirror, type LinkState, type LowerLink } from "@tms/link/lower";
 import { type Clock, type EndpointId, systemClock } from "@tms/records";
 import type { Logger } from "pino";
 import { createAssessor } from "./assess/index.ts";
@@ -6,7 +6,7 @@ import { openEndpointSide } from "./compose-endpoint.ts";
 import { composeOrders } from "./compose-orders.ts";
 import type { AgentConfig } from "./config.ts";
 import { makeFolders } from "./folders.ts";
-import { type Enrolment, enrol, openMitigatorLink } from "./mitigator-link/index.ts";
+import { type Enrolment, enrol, keepRefusal, openMitigatorLink } from "./mitigator-link/index.ts";
 import { createPatternSource, watchPatterns } from "./patterns/index.ts";
 import { createScanLoop } from "./scan/index.ts";
 import { AGENT_VERSION } from "./version.ts";
@@ -58,7 +58,9 @@ async function openAgent(
     version: AGENT_VERSION,
     ready: () => (patterns.rules() === null ? NOT_READY : { ok: true, reasons: [] }),
     onDirective: (directive) => handle(directive),
-    onState: (state) => log.debug({ phase: state.phase }, "link"),
+    onState: (link) => {
+      if (isRefusal(link)) keepRefusal(folders.identity, pins).catch(onProblem);
+    },
     clock,
     log,
   });
@@ -105,6 +107,17 @@ async function openAgent(
   opened.defer(() => patternWatch.stop());
   loop.wake();
   return endpoint;
+}
+
+/** After these only a new enrolment helps. */
+const IDENTITY_REFUSALS: readonly string[] = [
+  "link.identity_unknown",
+  "link.identity_revoked",
+  "link.identity_expired",
+];
+
+function isRefusal({ phase, lastError }: LinkState): boolean {
+  return phase === "refused" && IDENTITY_REFUSALS.includes(lastError?.code ?? "");
 }
 
 const NOT_READY = { ok: false, reasons: [{ code: "pattern.unknown", text: "No regular pattern is here yet." }] };

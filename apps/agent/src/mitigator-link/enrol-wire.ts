@@ -31,7 +31,10 @@ export async function enrol(options: {
   const keys = await createLowerKeys(options.directory);
   const stored = await loadIdentity(keys);
   const before = readPins(options.directory);
-  if (stored !== null && before !== null && stored.endpoint !== null && isGood(stored, options.clock.now())) {
+  const mayStay =
+    before?.isRefused !== true || options.token === undefined || tokenIdOf(options.token) === before.tokenId;
+  const isGood = stored !== null && new Date(stored.certificateNotAfter) > options.clock.now();
+  if (isGood && mayStay && before !== null && stored.endpoint !== null) {
     return { keys, identity: stored, endpoint: stored.endpoint, pins: before };
   }
   if (options.token === undefined) {
@@ -47,8 +50,8 @@ export async function enrol(options: {
   return { keys, identity, endpoint: identity.endpoint, pins };
 }
 
-function isGood(identity: StoredIdentity, now: Date): boolean {
-  return new Date(identity.certificateNotAfter) > now;
+function tokenIdOf(text: string): string {
+  return parseToken(text).id;
 }
 
 function parseToken(text: string) {

@@ -22,6 +22,8 @@ export interface Pins {
   allow: Allowance[];
   /** Of the token that was used last. */
   tokenId: string;
+  /** Set when the mitigator refused the identity: another token then enrols again. */
+  isRefused?: boolean;
   /** Random, of this installation. */
   instanceId: string;
 }
@@ -45,4 +47,9 @@ export function pinsOf(token: Omit<Pins, "instanceId">, before: Pins | null): Pi
     if (token[name] !== before[name]) throw new AppError("link.pin_mismatch", { pinned: name });
   }
   return { ...token, instanceId: before.instanceId };
+}
+
+/** Remembers that the identity is no longer good at the mitigator; the next start with another token enrols again. */
+export async function keepRefusal(directory: string, pins: Pins): Promise<void> {
+  await keepPins(directory, { ...pins, isRefused: true });
 }

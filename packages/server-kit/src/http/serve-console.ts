@@ -1,5 +1,5 @@
-import { existsSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, readdirSync } from "node:fs";
+import { join, relative, sep } from "node:path";
 import fastifyStatic from "@fastify/static";
 import { AppError } from "@tms/records";
 import type { FastifyInstance } from "fastify";
@@ -15,7 +15,8 @@ const IMMUTABLE_FOLDER = "assets/";
 
 /**
  * Serves a built console: `/` is the page (never cached), `/assets/…` are hashed files (cached for ever).
- * The consoles route by the fragment, so every other address is a file or nothing.
+ * The consoles route by the fragment, so every other address is a file or nothing. The files are listed once, at the
+ * start: no request can name anything else, whatever dots, slashes or escapes it holds.
  *
  * @throws {AppError} `start.package_missing` when the console was not built.
  */
@@ -33,10 +34,10 @@ export function serveConsole(app: FastifyInstance, distDirectory: string): void 
   app.get("/", { config: FILE_ROUTE }, (_request, reply) =>
     reply.header("content-security-policy", CONSOLE_POLICY).header("cache-control", "no-cache").sendFile("index.html"),
   );
+  const files = filesOf(distDirectory);
   app.get("/*", { config: FILE_ROUTE }, (request, reply) => {
     const path = (request.params as { "*": string })["*"];
-    // The API never falls through to files; an unknown address of it stays an answer with a code.
-    if (path.startsWith("api/") || path.startsWith("link/")) throw new AppError("request.not_found");
+    if (!files.has(path)) throw new AppError("request.not_found");
     reply.header("content-security-policy", CONSOLE_POLICY);
     reply.header(
       "cache-control",
@@ -44,4 +45,12 @@ export function serveConsole(app: FastifyInstance, distDirectory: string): void 
     );
     return reply.sendFile(path);
   });
+}
+
+/** Regular files only: a link could lead anywhere, and a hidden file is nobody's to read. */
+function filesOf(directory: string): ReadonlySet<string> {
+  const found = readdirSync(directory, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => relative(directory, join(entry.parentPath, entry.name)).split(sep).join("/"));
+  return new Set(found.filter((path) => !path.split("/").some((part) => part.startsWith("."))));
 }

@@ -21,10 +21,15 @@ beforeAll(async () => {
 afterAll(async () => {
   await shared.client?.close();
   await shared.store?.remove();
+  for (const made of folders) await rm(made, { recursive: true, force: true });
 });
 
+const folders: string[] = [];
+
 async function folder(): Promise<string> {
-  return join(await mkdtemp(join(tmpdir(), "tms-events-")), "events");
+  const made = await mkdtemp(join(tmpdir(), "tms-events-"));
+  folders.push(made);
+  return join(made, "events");
 }
 
 function clientOf(store: { url: string; user: string; password: string }): ClickHouseClient {
@@ -266,10 +271,7 @@ test("stopping lets a running insert end", async () => {
   await client.close();
 
   const second = await startEventStore({ directory, user: "tms", password: "p" });
-  onTestFinished(async () => {
-    await second.remove();
-    await rm(directory, { recursive: true, force: true });
-  });
+  onTestFinished(() => second.remove());
   const reader = clientOf(second);
   onTestFinished(() => reader.close());
   const [row] = await rowsOf<{ n: number }>(reader, `SELECT toUInt32(count()) AS n FROM ${table}`);

@@ -149,9 +149,11 @@ test("a port in use is named, not stolen", async () => {
   await new Promise<void>((resolve) => server.listen(port, "127.0.0.1", resolve));
   onTestFinished(() => void server.close());
 
-  const start = startPostgres({ directory: join(await privateFolder(), "pg"), port, databases: [] });
+  const directory = join(await privateFolder(), "pg");
+  const start = startPostgres({ directory, port, databases: [] });
 
   await expect(start).rejects.toMatchObject({ code: "start.port_in_use", details: { port } });
+  await startPostgres({ directory, databases: [] }).then((postgres) => postgres.remove());
 });
 
 test("a directory that cannot be made is unwritable", async () => {

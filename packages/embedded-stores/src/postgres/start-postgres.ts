@@ -92,6 +92,8 @@ async function startOver(place: DataPlace, options: PostgresOptions, log: StoreL
     always: place.account !== null,
   });
   await endLeftOver(place, log);
+  // Asked before anything is made: making a database takes seconds, and a taken port is soon told.
+  await loopbackPort(options.port ?? 0);
   const password = await passwordOf(options.directory);
   await initialiseData({ place, binaries, password, userName: OWNER_NAME });
   const { port, server } = await startServer({ place, binaries, password, wanted: options.port ?? 0, log, options });

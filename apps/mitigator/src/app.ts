@@ -12,6 +12,7 @@ import {
   type BatchTables,
   createAgentNews,
   createAgentStore,
+  createAtWork,
   createBatchStore,
   createEnrolAgent,
   createMakeEnrolmentToken,
@@ -126,17 +127,19 @@ export function createApp(deps: AppDeps, listeners: { console: FastifyInstance; 
     settings: createTaskStore(narrow<TaskTables>(deps.db)),
   };
   const news = createAgentNews();
+  const atWork = createAtWork();
   const audit = (actor: string, action: string, subject: string, detail: Record<string, unknown> = {}) =>
     deps.audit.write({ actor, action, subject, detail });
   const site = composeSite({ ...deps, stores, news, audit });
   relayWake.now = () => site.wake("relay");
-  const parts: Parts = { ...deps, stores, news, site, writeAudit: audit };
+  const parts: Parts = { ...deps, stores, news, atWork, site, writeAudit: audit };
   listenToAgents(listeners.agents, parts);
   const tests = serveSettings(listeners.console, parts);
   serveMitigation(listeners.console, parts);
   return {
     start: () => site.start(),
     stop: async () => {
+      await atWork.end();
       await tests.stop();
       await site.stop();
     },
@@ -152,6 +155,7 @@ function narrow<Tables>(db: Kysely<MitigatorTables>): Kysely<Tables> {
 type Parts = AppDeps & {
   stores: SiteStores;
   news: ReturnType<typeof createAgentNews>;
+  atWork: ReturnType<typeof createAtWork>;
   site: Site;
   writeAudit: (actor: string, action: string, subject: string, detail?: Record<string, unknown>) => Promise<void>;
 };
@@ -195,6 +199,7 @@ function listenToAgents(app: FastifyInstance, parts: Parts): void {
     orders: stores.orders,
     batches: stores.batches,
     news: parts.news,
+    atWork: parts.atWork,
     enrolAgent,
     takeHeartbeat,
     intake: createBatchIntake({

@@ -110,6 +110,25 @@ describe("cases and patterns", () => {
     expect(orders(other)).toEqual([]);
   });
 
+  test("what the portal changes in a case is pulled at its hint, and whose turn it is follows", async () => {
+    const world = await open();
+    const agent = await world.enrol({ onDirective: (directive, me) => sendPackage(directive, me()) });
+    const event = await infect(world, agent);
+    const { id } = await world.site.api.submitCase({ body: { event: event.id, note: "" } });
+    await world.portal.until(() => world.portal.packages.length === 1);
+    const known = await until(async () => world.portal.cases.get(id));
+
+    world.portal.cases.set(id, { ...known, state: "in-analysis", changeNumber: known.changeNumber + 100 });
+    world.portal.order(world.product(), { ...hint(), kind: "case-changed" });
+    const shown = await until(async () => {
+      const [row] = (await world.site.api.listMitigatorCases({ query: {} })).rows;
+      return row?.state === "in-analysis" ? row : null;
+    });
+
+    expect(shown.turn).toBe("portal");
+    expect((await world.site.api.getEvent({ params: { id: event.id } })).case?.state).toBe("in-analysis");
+  });
+
   test("with the portal away a case is kept, and put once the portal is back", async () => {
     const world = await open();
     const agent = await world.enrol({ onDirective: (directive, me) => sendPackage(directive, me()) });

@@ -41,8 +41,9 @@ export function makeDatabase(): Promise<TestDatabase<MitigatorTables>> {
   return createTestDatabase<MitigatorTables>({ migrations: [MIGRATIONS] });
 }
 
-function quiet() {
-  return createLogger({ name: "test", level: "error" });
+/** Refusals that a test provokes are no news on its output. */
+function logInto(directory: string) {
+  return createLogger({ name: "test", file: join(directory, "test.log"), level: "warn" });
 }
 
 export interface TestSite {
@@ -60,7 +61,7 @@ export async function startTestSite(where: {
   directory?: string;
 }): Promise<TestSite> {
   const directory = where.directory ?? (await mkdtemp(join(tmpdir(), "tms-mitigator-")));
-  const log = quiet();
+  const log = logInto(directory);
   const db = await openDatabases<MitigatorTables>({ url: where.database.url, migrations: [MIGRATIONS], log });
   const keys = await createLowerKeys(join(directory, "keys"));
   const authority = await createAuthority({ directory: join(directory, "ca"), name: "Site", clock: systemClock });

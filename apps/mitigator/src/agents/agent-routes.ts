@@ -17,6 +17,7 @@ import type { FastifyInstance } from "fastify";
 import type { Agent } from "./agent.ts";
 import type { AgentNews } from "./agent-news.ts";
 import type { AgentStore } from "./agent-store.ts";
+import type { AtWork } from "./at-work.ts";
 import type { BatchStore } from "./batch-store.ts";
 import type { createEnrolAgent } from "./enrol-agent.ts";
 import type { createMakeEnrolmentToken, TokenFacts } from "./make-enrolment-token.ts";
@@ -28,6 +29,7 @@ export interface AgentListenerDeps {
   orders: OrderStore;
   batches: BatchStore;
   news: AgentNews;
+  atWork: AtWork;
   enrolAgent: ReturnType<typeof createEnrolAgent>;
   takeHeartbeat: ReturnType<typeof createTakeHeartbeat>;
   intake: BatchIntake;
@@ -52,11 +54,14 @@ export function registerAgentListener(app: FastifyInstance, deps: AgentListenerD
     },
     heartbeats: {
       accept: (peer, request, from) =>
-        deps.takeHeartbeat(
-          { product: peer.product, endpoint: endpointOf(peer), address: from.address },
-          heartbeatOf(request),
+        deps.atWork.run(() =>
+          deps.takeHeartbeat(
+            { product: peer.product, endpoint: endpointOf(peer), address: from.address },
+            heartbeatOf(request),
+          ),
         ),
-      answer: (peer) => answer(deps, peer),
+      // A poll that a stop has released still asks for its answer.
+      answer: (peer) => deps.atWork.run(() => answer(deps, peer)),
       waitForNews: async (peer, signal) => {
         const endpoint = endpointOf(peer);
         const woken = deps.news.next(endpoint, signal);

@@ -2,6 +2,7 @@ export type { Agent, Order, OrderKind, OrderOutcome, SetAside, WaitingBatch } fr
 export { type AgentNews, createAgentNews } from "./agent-news.ts";
 export { registerAgentListener, registerTokenRoutes } from "./agent-routes.ts";
 export { type AgentStore, type AgentTables, createAgentStore } from "./agent-store.ts";
+export { createAtWork } from "./at-work.ts";
 export { type BatchStore, type BatchTables, createBatchStore } from "./batch-store.ts";
 export { createEnrolAgent } from "./enrol-agent.ts";
 export { createGiveOrder } from "./give-order.ts";

@@ -1,6 +1,7 @@
 import type { Directive, DirectiveOutcome } from "@tms/contracts/link";
 import { createLowerLink, type LinkLog, type LowerKeys, type LowerLink, type Spool } from "@tms/link/lower";
 import type { Clock } from "@tms/records";
+import type { LineWord } from "./portal-line.ts";
 import type { StoredRegistration } from "./portal-link-store.ts";
 import type { PortalSettings } from "./portal-settings.ts";
 
@@ -29,14 +30,21 @@ export function createLinkMaker(deps: LinkMakerDeps) {
   return async function makeLink(
     settings: PortalSettings,
     registration: StoredRegistration,
-    sending: () => "on" | "disabled",
+    says: LineWord,
   ): Promise<LowerLink> {
     return createLowerLink({
       keys: deps.keys,
       identity: registration.identity,
       statusServer: settings.statusServer,
       logServer: { ...settings.logServer, protocol: settings.protocol },
-      spool: deps.spool,
+      // Of the link only a heartbeat reports the spool, so this tells that one is being written.
+      spool: {
+        ...deps.spool,
+        report: () => {
+          says.onHeartbeat();
+          return deps.spool.report();
+        },
+      },
       describe: () => {
         const { version, host, instanceId, agents, reasons } = deps.describe();
         return {
@@ -45,7 +53,7 @@ export function createLinkMaker(deps: LinkMakerDeps) {
           instanceId,
           agents,
           ready: { ok: reasons.length === 0, reasons: reasons.slice(0, 16) },
-          sending: sending(),
+          sending: says.sending(),
         };
       },
       onDirective: async (directive) => hear(directive, deps.onHint),

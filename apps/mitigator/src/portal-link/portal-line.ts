@@ -27,13 +27,15 @@ export interface PortalLine {
   stop(): Promise<void>;
 }
 
+/** What the link asks and tells while it writes a heartbeat. */
+export interface LineWord {
+  sending(): "on" | "disabled";
+  onHeartbeat(): void;
+}
+
 export interface PortalLineDeps {
   store: Pick<PortalLinkStore, "settings" | "registration">;
-  makeLink: (
-    settings: PortalSettings,
-    registration: StoredRegistration,
-    sending: () => "on" | "disabled",
-  ) => Promise<LowerLink>;
+  makeLink: (settings: PortalSettings, registration: StoredRegistration, says: LineWord) => Promise<LowerLink>;
   /** Before the first batch after a time of sending disabled. */
   declareDisabled: (registration: StoredRegistration) => Promise<void>;
   onStarted: () => void;
@@ -71,10 +73,13 @@ export function createPortalLine(deps: PortalLineDeps): PortalLine {
     const key = JSON.stringify([statusServer, logServer, protocol, registration.identity.product]);
     if (running?.key === key && running.link.state().phase !== "refused") return;
     await end("silently");
-    const word: LastWord = { sending: "on", asked: false };
-    const link = await deps.makeLink(settings, registration, () => {
-      if (word.sending === "disabled") word.asked = true;
-      return word.sending;
+    const word: LastWord = { sending: "on", written: null };
+    const link = await deps.makeLink(settings, registration, {
+      sending: () => word.sending,
+      onHeartbeat: () => {
+        if (word.sending === "on" || word.written !== null) return;
+        word.written = { answeredBefore: link.state().lastHeartbeatAt };
+      },
     });
     running = { link, key, word };
     last = NO_LINE;
@@ -94,7 +99,10 @@ export function createPortalLine(deps: PortalLineDeps): PortalLine {
         const [stored, registration] = await Promise.all([deps.store.settings(), deps.store.registration()]);
         if (stored === null || registration === null) return;
         if (running !== null) return running.link.request.unregister();
-        const link = await deps.makeLink(stored.settings, registration, () => "disabled");
+        const link = await deps.makeLink(stored.settings, registration, {
+          sending: () => "disabled",
+          onHeartbeat: () => {},
+        });
         try {
           await link.request.unregister();
         } finally {
@@ -105,10 +113,10 @@ export function createPortalLine(deps: PortalLineDeps): PortalLine {
   };
 }
 
-/** `asked` = a heartbeat that says "disabled" has been written. */
+/** `written` once a heartbeat that says "disabled" is on its way, with the answer that was the last one then. */
 interface LastWord {
   sending: "on" | "disabled";
-  asked: boolean;
+  written: { answeredBefore: Date | null } | null;
 }
 
 /** Kicks one heartbeat and waits for its answer, but not for ever, and not for a portal that is away. */
@@ -116,13 +124,11 @@ async function lastHeartbeat(link: LowerLink, word: LastWord): Promise<void> {
   const until = Date.now() + LAST_HEARTBEAT_MS;
   word.sending = "disabled";
   link.sendNow();
-  let before: Date | null = null;
   while (Date.now() < until) {
     const { phase, lastHeartbeatAt } = link.state();
     if (phase === "not-answering" || phase === "refused") return;
-    // One heartbeat is in flight at a time: the first answer after it was written is its own.
-    if (!word.asked) before = lastHeartbeatAt;
-    else if (lastHeartbeatAt !== before) return;
+    // One heartbeat is in flight at a time: the next answer after it was written is its own.
+    if (word.written !== null && lastHeartbeatAt !== word.written.answeredBefore) return;
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }

@@ -38,7 +38,17 @@ export interface Saved {
  * @throws {AppError} `settings.untested`, `request.malformed` without any password, and what registering throws.
  */
 export function createSaveSettings(deps: SaveDeps) {
-  return async function saveSettings(request: SaveRequest): Promise<Saved> {
+  let last: Promise<unknown> = Promise.resolve();
+
+  /** One after the other: two presses of Save must not register twice. */
+  return function saveOneByOne(request: SaveRequest): Promise<Saved> {
+    const next = last.then(() => saveSettings(request));
+    // The caller gets the failure; the next one only needs to know that it has ended.
+    last = next.catch(() => undefined);
+    return next;
+  };
+
+  async function saveSettings(request: SaveRequest): Promise<Saved> {
     const { settings } = request;
     const [stored, registration] = await Promise.all([deps.store.settings(), deps.store.registration()]);
     const password = passwordOf(request, stored, deps);
@@ -56,7 +66,7 @@ export function createSaveSettings(deps: SaveDeps) {
     await deps.store.save({ settings, passwordSealed }, deps.clock.now());
     await deps.apply();
     return { untested, registered: register };
-  };
+  }
 }
 
 function passwordOf(request: SaveRequest, stored: StoredSettings | null, deps: Pick<SaveDeps, "secrets">): string {

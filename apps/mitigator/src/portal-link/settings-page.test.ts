@@ -1,11 +1,12 @@
 import { ApiError } from "@tms/contracts";
-import { FakePortal } from "@tms/testkit";
+import type { Sha256 } from "@tms/records";
+import { FakePortal, type FakePortalOptions } from "@tms/testkit";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { makeDatabase, settingsFor, startTestSite, until } from "#app/test-site.contract.ts";
 
 describe("the settings page", () => {
-  async function open() {
-    const portal = await FakePortal.start();
+  async function open(options: FakePortalOptions = {}) {
+    const portal = await FakePortal.start(options);
     const site = await startTestSite({ database: await makeDatabase() });
     onTestFinished(async () => {
       await site.remove();
@@ -116,6 +117,37 @@ describe("the settings page", () => {
 
     expect(refused).toBe("link.credentials_wrong");
     expect(await world.site.api.getPortalConnection({})).toMatchObject({ settings: null, registration: null });
+  });
+
+  test("a portal that answers with another pattern root than the pinned one is fatal, and nothing is kept", async () => {
+    const world = await open({ answeredPatternRoot: "f".repeat(64) as Sha256 });
+
+    const refused = await codeOf(
+      world.site.api.savePortalConnection({ body: { settings: settingsFor(world.portal), confirmUntested: true } }),
+    );
+
+    expect(refused).toBe("link.pattern_root_mismatch");
+    expect(await world.site.api.getPortalConnection({})).toMatchObject({ settings: null, registration: null });
+  });
+
+  test("two presses of Save at once register one product", async () => {
+    const world = await open();
+    const body = { settings: settingsFor(world.portal), confirmUntested: true };
+
+    await Promise.all([world.site.api.savePortalConnection({ body }), world.site.api.savePortalConnection({ body })]);
+
+    expect(world.portal.products.size).toBe(1);
+  });
+
+  test("a test can be ended, and leaves no step running", async () => {
+    const world = await open();
+    const begun = await world.site.api.testPortalConnection({ body: settingsFor(world.portal) });
+
+    const ended = await world.site.api.cancelConnectionTest({ params: { id: begun.id } });
+
+    expect(ended.finishedAt).not.toBeNull();
+    const states = [...ended.lanes.logServer, ...ended.lanes.statusServer].map(({ state }) => state);
+    expect(states.filter((state) => state === "running" || state === "waiting")).toEqual([]);
   });
 
   test("off says so in one last heartbeat, on goes on with the same registration, unregister asks for the name", async () => {

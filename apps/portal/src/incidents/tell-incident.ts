@@ -72,14 +72,18 @@ function chainClaims(chain: RootCauseChain): ToldIncident["malicious"] {
   if (root !== undefined) {
     claims.push({ text: `It began with ${nodeText(root)}.`, evidence: [chain.rootCauseReason, ...evidenceOf(root)] });
   }
-  for (const edge of chain.edges) {
+  const inOrder = [...chain.edges].sort((one, other) => (one.at ?? "").localeCompare(other.at ?? ""));
+  for (const edge of inOrder) {
     const [from, to] = [byId.get(edge.from), byId.get(edge.to)];
     if (from === undefined || to === undefined) continue;
     const isTold = from.pathIndex !== undefined || to.kind === "network" || to.kind === "persistence";
     if (!isTold) continue;
     const inferred = edge.quality === "inferred" ? " (inferred)" : "";
     const evidence = [...(edge.at === undefined ? [] : [`at ${edge.at}`]), ...evidenceOf(to)];
-    claims.push({ text: `${capital(nodeText(from))} ${EDGE_VERBS[edge.kind]} ${nodeText(to)}${inferred}.`, evidence });
+    claims.push({
+      text: `${capital(nodeText(from))} ${verbOf(edge.kind, from)} ${nodeText(to)}${inferred}.`,
+      evidence,
+    });
   }
   for (const gap of chain.nodes.filter((node) => node.kind === "gap" || node.kind === "not-observed")) {
     claims.push({ text: `Not observed: ${gap.reason ?? "what came before is older than the record"}.`, evidence: [] });
@@ -95,6 +99,13 @@ const EDGE_VERBS = {
   persisted: "wrote the line",
   executed: "executed",
 } as const;
+
+/** Edges run from cause to effect: a file is executed as, or read by, the process that it leads to. */
+function verbOf(kind: keyof typeof EDGE_VERBS, from: ChainNode): string {
+  if (from.kind === "file" && kind === "executed") return "was executed as";
+  if (from.kind === "file" && kind === "read") return "was read by";
+  return EDGE_VERBS[kind];
+}
 
 /** A node of a chain in a few words. */
 export function nodeText(node: ChainNode): string {

@@ -89,7 +89,7 @@ function chainRows(chain: ReportSource["chains"][number], time: (text: string) =
     const incoming = chain.edges.filter((edge) => edge.to === node.id);
     const names = incoming.map((edge) => {
       const from = chain.nodes.find((one) => one.id === edge.from);
-      return `${edge.kind} by ${from === undefined ? "?" : shortName(from)}${edge.quality === "inferred" ? " (inferred)" : ""}`;
+      return `${EDGE_TEXT[edge.kind] ?? edge.kind} ${from === undefined ? "?" : shortName(from)}${edge.quality === "inferred" ? " (inferred)" : ""}`;
     });
     const at = node.startedAt ?? incoming.find((edge) => edge.at !== undefined)?.at;
     return {
@@ -102,6 +102,16 @@ function chainRows(chain: ReportSource["chains"][number], time: (text: string) =
     };
   });
 }
+
+/** How a node came out of the one before it; edges run from cause to effect. */
+const EDGE_TEXT: Record<string, string> = {
+  started: "started by",
+  wrote: "written by",
+  read: "had read",
+  connected: "connected by",
+  persisted: "line written by",
+  executed: "executed from",
+};
 
 function shortName(node: ChainNode): string {
   const name = node.image ?? node.path ?? node.remote ?? node.line ?? node.kind;

@@ -131,7 +131,7 @@ function IncidentFacts(props: { incident: IncidentDetail }): ReactNode {
         {
           label: words("incident.restsOn"),
           value: words(incident.dataComplete.complete ? "incident.allRecords" : "incident.notAllRecords"),
-          small: incident.dataComplete.text,
+          small: words("incident.restsOnWhy"),
         },
       ]}
     />
@@ -275,7 +275,9 @@ function DataPanel(props: { incident: IncidentDetail }): ReactNode {
     : { text: words("data.notAll"), tone: "gap" as const };
   return (
     <Panel title={words("data.title")} right={<StateInline state={state} />}>
-      <p className={complete ? undefined : "tms-gap-text"}>{text}</p>
+      <p className={complete ? undefined : "tms-gap-text"}>
+        <ForeignText text={text} />
+      </p>
     </Panel>
   );
 }

@@ -63,7 +63,7 @@ export function CheckPanel(props: { check: PatternCheck | null }): ReactNode {
           <li key={`${found.file}:${found.line}:${found.column}:${found.code}`}>
             <ToneShape tone={found.severity === "error" ? "fail" : "wait"} />
             <span>
-              <ForeignText text={found.message} /> {found.cure}
+              <ForeignText text={found.message} />. {found.cure}
               <span className="tms-cell-second tms-mono">
                 <ForeignText text={`${found.file}:${found.line}:${found.column}`} mono /> {found.code}
               </span>

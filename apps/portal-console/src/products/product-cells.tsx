@@ -32,7 +32,7 @@ export function RecordsCell(props: { row: ProductRow }): ReactNode {
   return (
     <>
       {words("records.of", { received: countText(records.received), sent: countText(records.sent) })}
-      <span className="tms-cell-second">
+      <span className="tms-cell-second tms-nowrap">
         {records.lost > 0 ? (
           <span className="tms-gap-text">
             <ToneShape tone="gap" size={12} />{" "}

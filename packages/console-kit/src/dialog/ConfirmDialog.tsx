@@ -1,5 +1,6 @@
 import { Button, Group, Modal, TextInput } from "@mantine/core";
 import { type ReactNode, useState } from "react";
+import { escapeForeignText } from "../text/escape-foreign.ts";
 import { useKitWords } from "../words/kit-words.ts";
 import { ProblemLine } from "./ProblemLine.tsx";
 
@@ -22,7 +23,7 @@ interface ConfirmDialogProps {
 /** A dangerous action says what it does, what stops and whether it can be undone; the first focus is Cancel. */
 export function ConfirmDialog(props: ConfirmDialogProps): ReactNode {
   return (
-    <Modal opened={props.opened} onClose={props.onClose} title={props.title} size="md">
+    <Modal opened={props.opened} onClose={props.onClose} title={escapeForeignText(props.title)} size="md">
       {props.opened ? <ConfirmBody {...props} /> : null}
     </Modal>
   );
@@ -48,7 +49,7 @@ function ConfirmBody(props: ConfirmDialogProps): ReactNode {
       <div className="tms-prose">{props.children}</div>
       {props.typedName === undefined ? null : (
         <TextInput
-          label={words("confirm.typeName", { name: props.typedName })}
+          label={words("confirm.typeName", { name: escapeForeignText(props.typedName) })}
           value={typed}
           onChange={(event) => setTyped(event.currentTarget.value)}
           error={tried && !matches ? words("confirm.nameDiffers") : null}
@@ -62,7 +63,7 @@ function ConfirmBody(props: ConfirmDialogProps): ReactNode {
           {words("confirm.cancel")}
         </Button>
         <Button type="submit" loading={props.busy} {...(props.dangerous ? { className: "tms-danger" } : {})}>
-          {props.confirmLabel}
+          {escapeForeignText(props.confirmLabel)}
         </Button>
       </Group>
     </form>

@@ -36,16 +36,9 @@ export function AppFrame(props: AppFrameProps): ReactNode {
   );
   return (
     <FrameContext.Provider value={parts}>
-      <a
-        className="tms-skip"
-        href="#main"
-        onClick={(event) => {
-          event.preventDefault();
-          document.getElementById("main")?.focus();
-        }}
-      >
+      <button type="button" className="tms-skip" onClick={() => document.getElementById("main")?.focus()}>
         {words("frame.skip")}
-      </a>
+      </button>
       <div className="tms-frame">
         <SideBar {...props} />
         <div>{props.children}</div>

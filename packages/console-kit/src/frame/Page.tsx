@@ -1,5 +1,7 @@
 import { Fragment, type ReactNode, useEffect } from "react";
 import { IconChevronRight, IconMenu2 } from "../icons/icons.ts";
+import { escapeForeignText } from "../text/escape-foreign.ts";
+import { ForeignText } from "../text/ForeignText.tsx";
 import { useKitWords } from "../words/kit-words.ts";
 import { useFrame } from "./frame-context.ts";
 
@@ -23,7 +25,7 @@ interface PageProps {
 /** Top bar and head of one screen; the page's answers stand in its first 180 px. */
 export function Page(props: PageProps): ReactNode {
   useEffect(() => {
-    document.title = props.plainTitle;
+    document.title = escapeForeignText(props.plainTitle);
   }, [props.plainTitle]);
   return (
     <>
@@ -63,10 +65,12 @@ function TopBar(props: { crumbs: Crumb[] }): ReactNode {
             {index === 0 ? null : <IconChevronRight size={13} stroke={1.75} aria-hidden="true" />}
             {index === props.crumbs.length - 1 || crumb.href === undefined ? (
               <span {...(index === props.crumbs.length - 1 ? { "aria-current": "page" as const } : {})}>
-                {crumb.label}
+                <ForeignText text={crumb.label} />
               </span>
             ) : (
-              <a href={crumb.href}>{crumb.label}</a>
+              <a href={crumb.href}>
+                <ForeignText text={crumb.label} />
+              </a>
             )}
           </Fragment>
         ))}

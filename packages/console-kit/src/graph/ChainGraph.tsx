@@ -4,6 +4,7 @@ import type { ChainNode } from "@tms/records";
 import { Background, type Node, ReactFlow, ReactFlowProvider, useReactFlow, ViewportPortal } from "@xyflow/react";
 import { type KeyboardEvent, type ReactNode, useEffect, useId, useMemo, useState } from "react";
 import { IconMaximize, IconMinus, IconPlus } from "../icons/icons.ts";
+import { escapeForeignText } from "../text/escape-foreign.ts";
 import { useClock } from "../time/clock-context.tsx";
 import { clockText, durationText } from "../time/format-time.ts";
 import { useKitWords } from "../words/kit-words.ts";
@@ -161,17 +162,17 @@ function GraphCanvas(props: ChainGraphProps & { mode: ChainViewMode; onTable(): 
   };
   return (
     <>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: the graph is one tab stop with keys of its own. */}
       <div
         className="tms-graph"
         role="application"
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: the graph is one tab stop with keys of its own.
         tabIndex={0}
         aria-label={words("graph.label")}
         aria-describedby={hint}
         onKeyDown={onKeyDown}
       >
         <span className="tms-hidden" aria-live="polite">
-          {current === undefined ? "" : sentenceOf(current, chain, clock)}
+          {current === undefined ? "" : escapeForeignText(sentenceOf(current, chain, clock))}
         </span>
         <ReactFlow
           nodes={nodes as Node[]}

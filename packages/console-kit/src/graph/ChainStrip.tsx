@@ -13,7 +13,9 @@ export function ChainStrip(props: { chain: ChainView }): ReactNode {
   const { chain } = props;
   const byId = new Map(chain.nodes.map((node) => [node.id, node]));
   const above = chain.edges.find((edge) => edge.to === chain.path[0] && byId.get(edge.from)?.kind === "not-observed");
-  const ids = above === undefined || chain.path.includes(above.from) ? chain.path : [above.from, ...chain.path];
+  const path = above === undefined || chain.path.includes(above.from) ? chain.path : [above.from, ...chain.path];
+  // A gap lies on the edge: here it is the dash, the graph says how long it was.
+  const ids = path.filter((id) => byId.get(id)?.kind !== "gap");
   const beside = chain.nodes.filter((node) => node.kind === "network" || node.kind === "persistence");
   return (
     <>
@@ -38,7 +40,9 @@ export function ChainStrip(props: { chain: ChainView }): ReactNode {
                     ? words("graph.firstCause")
                     : node.detected
                       ? words("graph.detectedHere")
-                      : KIND_WORD[node.kind]}
+                      : node.kind === "not-observed"
+                        ? words("graph.origin")
+                        : KIND_WORD[node.kind]}
                 </span>
                 <strong>
                   <ForeignText text={nameOf(node)} truncate="command" />

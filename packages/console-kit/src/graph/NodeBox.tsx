@@ -69,7 +69,7 @@ export function NodeBox(props: NodeProps): ReactNode {
       {isGap ? <span className="tms-node-hatch" /> : <Icon size={16} stroke={1.75} />}
       <span className="tms-node-text">
         <bdi className="tms-node-name">
-          {data.gapText ?? escapeForeignText(middleTruncate(nameOf(node), "command"))}
+          {escapeForeignText(data.gapText ?? middleTruncate(nameOf(node), "command"))}
         </bdi>
         {isGap ? null : (
           <bdi className="tms-node-detail tms-mono">{escapeForeignText(middleTruncate(detailOf(node), "path"))}</bdi>

@@ -12,6 +12,16 @@ export const EDGE_WORD: Record<ChainEdgeKind, string> = {
   executed: "executed",
 };
 
+/** The same, said of what it was done to. */
+const BY_WORD: Record<ChainEdgeKind, string> = {
+  started: "started by",
+  wrote: "written by",
+  read: "read by",
+  connected: "reached by",
+  persisted: "written by",
+  executed: "executed from",
+};
+
 /** More nodes than this and only the path and its neighbours are drawn. */
 export const MAX_DRAWN_NODES = 60;
 
@@ -112,7 +122,7 @@ export function sentenceOf(node: ChainNode, chain: ChainView, clock: (at: string
   if (cause !== undefined && by !== undefined) {
     const inferred = cause.quality === "inferred" ? ", inferred" : "";
     parts.push(
-      `${EDGE_WORD[cause.kind]} by ${nameOf(by)}${inferred}${cause.at === undefined ? "" : ` at ${clock(cause.at)}`}`,
+      `${BY_WORD[cause.kind]} ${nameOf(by)}${inferred}${cause.at === undefined ? "" : ` at ${clock(cause.at)}`}`,
     );
   } else if (node.startedAt !== undefined) {
     parts.push(`at ${clock(node.startedAt)}`);

@@ -51,6 +51,7 @@ export function DataTable<Row extends object>(props: DataTableProps<Row>): React
   const table = useTable({ features, columns, data: held.rows, getRowId: props.rowKey });
   const width = props.columns.length + (props.selection === undefined ? 0 : 1);
   return (
+    // biome-ignore lint/a11y/noStaticElementInteractions: it only notices a reader and moves between the links inside.
     <div
       role="presentation"
       onPointerEnter={() => held.hold("pointer", true)}

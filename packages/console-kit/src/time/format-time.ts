@@ -127,5 +127,5 @@ export function offsetText(at: Date, zone: string): string {
   const name = new Intl.DateTimeFormat("en-GB", { timeZone: zone, timeZoneName: "shortOffset" })
     .formatToParts(at)
     .find((part) => part.type === "timeZoneName")?.value;
-  return (name ?? "UTC").replace("GMT", "UTC");
+  return (name ?? "UTC").replace("GMT", "UTC").replace(/^UTC\+0$/, "UTC");
 }

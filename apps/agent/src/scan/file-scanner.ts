@@ -47,12 +47,13 @@ export class FileScanner {
     for (const file of files) {
       if (signal?.aborted) break;
       const key = `${rules.id} ${file.signature} ${file.path.toString("latin1")}`;
-      if (!this.#bySignature.has(key)) {
-        keep(this.#bySignature, key, await this.#scanFile(rules, file));
+      const known = this.#bySignature.get(key);
+      const result = known ?? (await this.#scanFile(rules, file));
+      if (known === undefined) {
         report.scanned += 1;
+        // An engine that fell says nothing of the file: it is scanned again at the next look.
+        if (!("code" in result && result.code === "scan.engine_failed")) keep(this.#bySignature, key, result);
       }
-      const result = this.#bySignature.get(key);
-      if (result === undefined) continue;
       if ("code" in result) report.problems.push({ path: file.path, code: result.code });
       else if (result.matches.length > 0) {
         report.hits.push({

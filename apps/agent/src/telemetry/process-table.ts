@@ -171,7 +171,9 @@ export function createProcessTable(deps: {
     const found = readDescriptors(known.stat.pid, isWanted);
     if (found === null) return;
     known.descriptors = found;
-    for (const { path, canWrite } of found) {
+    for (const { path, canWrite, isDeleted } of found) {
+      // A deleted file's name says nothing of what stands under that name now: it may be another file.
+      if (isDeleted) continue;
       known.isRelated = true;
       const op = canWrite ? "write" : "read";
       const text = pathText(path);
@@ -195,7 +197,8 @@ export function createProcessTable(deps: {
       [...table.values()].filter(
         (known) =>
           !isOurs(known) &&
-          (known.image?.equals(path) === true || known.descriptors.some((descriptor) => descriptor.path.equals(path))),
+          (known.image?.equals(path) === true ||
+            known.descriptors.some((descriptor) => !descriptor.isDeleted && descriptor.path.equals(path))),
       ),
   };
 }

@@ -1,10 +1,10 @@
 import { stat } from "node:fs/promises";
 import { dirname } from "node:path";
-import { type AsyncSubscription, subscribe } from "@parcel/watcher";
 import { AppError, type Clock } from "@tms/records";
 import type { TelemetryEvent } from "@tms/root-cause";
 import { createCrontabWatch } from "./crontab-watch.ts";
 import { createEventLog, type EventLog } from "./event-log.ts";
+import { createFolderWatcher } from "./folder-watcher.ts";
 import { createProcessTable, type ProcessTable } from "./process-table.ts";
 import type { WatchedPaths } from "./watched-paths.ts";
 
@@ -38,7 +38,6 @@ export function createTelemetry(deps: {
   const now = (): Date => deps.clock.now();
   const processes: ProcessTable = createProcessTable({ watched: deps.watched, extraPaths: deps.crontabs, now, emit });
   const crontabs = createCrontabWatch({ paths: deps.crontabs, processes: () => processes.all(), now, emit });
-  const subscriptions: AsyncSubscription[] = [];
   let poller: NodeJS.Timeout | null = null;
   let hint: NodeJS.Timeout | null = null;
 
@@ -60,16 +59,14 @@ export function createTelemetry(deps: {
     }, HINT_PAUSE_MS);
   }
 
-  async function watch(folder: string, options: { ignore: string[] }): Promise<void> {
-    const report = (error: Error | null): void => {
-      if (error !== null) {
-        emit(gapOf("The file watcher lost events.", now()));
-        deps.onProblem(new AppError("telemetry.lost", { folder }, { cause: error }));
-      }
-      onHint();
-    };
-    subscriptions.push(await subscribe(folder, report, options));
-  }
+  const watcher = createFolderWatcher({
+    onHint,
+    onLoss: (folder, error) => {
+      emit(gapOf("The file watcher lost events.", now()));
+      deps.onProblem(new AppError("telemetry.lost", { folder }, { cause: error }));
+    },
+    onProblem: deps.onProblem,
+  });
 
   return {
     log,
@@ -78,15 +75,15 @@ export function createTelemetry(deps: {
     async start() {
       // Names that are not UTF-8 come broken from the watcher: its events are hints, the folder is read again by us.
       const ignore = deps.watched.own.map((path) => path.toString("utf8"));
-      for (const folder of deps.watched.folders) await watch(folder.toString("utf8"), { ignore });
-      for (const folder of await crontabFolders(deps)) await watch(folder, { ignore: [] });
+      for (const folder of deps.watched.folders) await watcher.watch(folder.toString("utf8"), { ignore });
+      for (const folder of await crontabFolders(deps)) await watcher.watch(folder, { ignore: [] });
       look("everywhere");
       poller = setInterval(() => look("young-and-related"), deps.pollMs);
     },
     async stop() {
       if (poller !== null) clearInterval(poller);
       if (hint !== null) clearTimeout(hint);
-      await Promise.all(subscriptions.map((subscription) => subscription.unsubscribe()));
+      await watcher.stop();
     },
   };
 }

@@ -37,7 +37,7 @@ test.each(Object.keys(VICTIMS))(
     onTestFinished(() => installation.stop());
     await setUpPeople(installation);
     const truth = createSealedTruth(join(directory, "planter.sealed"));
-    const context: LoopContext = { protocol: "ssl", seed: 11, installation, ceremony, truth, found: {} };
+    const context: LoopContext = { protocol: "ssl", seed: 11, installation, ceremony, truth, planting: [], found: {} };
     const killed: number[] = [];
     const steps = LOOP_STEPS.map((step) =>
       KILLED_IN.includes(step.id) ? { ...step, run: killingIn(step.run, victim, killed) } : step,

@@ -9,7 +9,6 @@ export interface Ceremony {
   bundle: CustomerKeys;
   passphraseFile: string;
   experts: { name: string; directory: string }[];
-  recoveryRecipient: string | null;
 }
 
 export const DEMO_EXPERTS = ["heron", "wren"] as const;
@@ -41,5 +40,5 @@ export async function holdCeremony(directory: string, passphraseFile: string): P
   }
   const bundle = customerKeysSchema.parse(JSON.parse(await readFile(bundleFile, "utf8")));
   const experts = DEMO_EXPERTS.map((name) => ({ name, directory: join(directory, "experts", name) }));
-  return { directory, bundle, passphraseFile, experts, recoveryRecipient: null };
+  return { directory, bundle, passphraseFile, experts };
 }

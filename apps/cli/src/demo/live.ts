@@ -1,10 +1,12 @@
 import { once } from "node:events";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
+import { pasteableCommands } from "./expert-desk.ts";
 import { DEFAULT_PORTS, type Installation, setUpPeople, startInstallation } from "./installation.ts";
 import { readLogOns } from "./log-ons.ts";
 import type { LoopContext } from "./loop-context.ts";
 import { demoCeremony } from "./once.ts";
+import { endPlanted } from "./plant/plant.ts";
 import { LOOP_STEPS, runLoop } from "./run-loop.ts";
 import { createSealedTruth } from "./sealed-truth.ts";
 import { failureOf } from "./until.ts";
@@ -23,11 +25,12 @@ export async function runLive(input: {
   await mkdir(join(dataDir, "out"), { recursive: true });
   const ceremony = await demoCeremony(dataDir);
   const installation = await startInstallation(dataDir, DEFAULT_PORTS, say);
+  const planting: LoopContext["planting"] = [];
   try {
     await setUpPeople(installation);
     await sayLogOns(installation, say);
     const truth = createSealedTruth(join(dataDir, "planter.sealed"));
-    const context: LoopContext = { protocol: "ssl", seed, installation, ceremony, truth, found: {} };
+    const context: LoopContext = { protocol: "ssl", seed, installation, ceremony, truth, planting, found: {} };
     const steps = auto ? LOOP_STEPS : STEPS_WITHOUT_EXPERT;
     const stopped = await Promise.race([
       runLoop(context, steps, (step, says) => say(`${step.ok ? "✓" : "✗"} ${step.n}/11 ${says}`)),
@@ -42,6 +45,7 @@ export async function runLive(input: {
     if (!stop.aborted) await once(stop, "abort");
   } finally {
     say("Stopping.");
+    await endPlanted(planting);
     await installation.stop();
   }
 }
@@ -59,17 +63,17 @@ async function sayLogOns(installation: Installation, say: (line: string) => void
 
 async function sayNext(context: LoopContext, options: { auto: boolean; say: (line: string) => void }): Promise<void> {
   const { say } = options;
-  const { portalConsole, mitigatorConsole, atPortal } = context.installation;
+  const { portalConsole, mitigatorConsole } = context.installation;
   say("");
   if (options.auto) {
     say(`The loop is closed. The incident: ${portalConsole}/#/incidents/${context.found.incident}`);
   } else {
-    const view = await atPortal.getCase({ params: { id: context.found.case ?? "" } });
-    say(`Now you are the expert. The case: ${portalConsole}/#/cases/${view.id}`);
-    for (const { what, command } of view.commands) {
-      say(`  ${what}`);
-      say(`    ${command}`);
+    say(`Now you are the expert. The case: ${portalConsole}/#/cases/${context.found.case}`);
+    for (const { what, lines } of await pasteableCommands(context)) {
+      say(`\n  ${what}`);
+      for (const line of lines) say(`    ${line}`);
     }
+    say("");
     say(`Then watch the cleanup: ${mitigatorConsole}/#/events/${context.found.event}`);
   }
   say("Ctrl-C stops everything; the data stay. npm start -- --fresh begins anew.");

@@ -10,6 +10,8 @@ export interface LoopContext {
   installation: Installation;
   ceremony: Ceremony;
   truth: SealedTruth;
+  /** Every planted process so far; whoever ends the loop ends them. */
+  planting: Planted["processes"];
   /** Set by the step that learns it; a later step that needs it fails if it is missing. */
   found: Partial<Found>;
 }

@@ -6,6 +6,7 @@ import { ANY_PORTS, type Installation, setUpPeople, startInstallation } from "./
 import { leftBehind } from "./left-behind.ts";
 import { rememberedPassword } from "./log-ons.ts";
 import { type LoopContext, need } from "./loop-context.ts";
+import { endPlanted } from "./plant/plant.ts";
 import { LOOP_STEPS, runLoop, type StepResult } from "./run-loop.ts";
 import { createSealedTruth } from "./sealed-truth.ts";
 import { undo } from "./steps-answer.ts";
@@ -54,6 +55,7 @@ async function runProtocol(input: {
   let stage = "start";
   let installation: Installation | undefined;
   const found: LoopContext["found"] = {};
+  const planting: LoopContext["planting"] = [];
   let result: object = {};
   let failure: Failure | null = null;
   try {
@@ -61,7 +63,7 @@ async function runProtocol(input: {
     installation = await startInstallation(directory, ANY_PORTS, say);
     await setUpPeople(installation);
     const truth = createSealedTruth(join(directory, "planter.sealed"));
-    const context: LoopContext = { protocol, seed, installation, ceremony, truth, found };
+    const context: LoopContext = { protocol, seed, installation, ceremony, truth, found, planting };
     const stopped = await runLoop(context, LOOP_STEPS, (step, says) => {
       steps.push(step);
       say(
@@ -79,6 +81,7 @@ async function runProtocol(input: {
   } catch (error) {
     failure = { protocol, step: stage, ...failureOf(error) };
   } finally {
+    await endPlanted(planting);
     await installation?.stop();
   }
   if (failure !== null) say(`  ${failure.step}: ${failure.code}: ${failure.cure}`);

@@ -1,8 +1,8 @@
-import { mkdir, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { CustomerId, EndpointId, PatternId, RecordId } from "@tms/records";
 import { differencesAfterCleanup, differencesAfterUndo } from "./compare-endpoint.ts";
-import { rememberedPassword } from "./log-ons.ts";
+import { layExpertDesk } from "./expert-desk.ts";
 import { type LoopContext, need } from "./loop-context.ts";
 import { runTms } from "./run-tms.ts";
 import { StepFailed, until } from "./until.ts";
@@ -22,51 +22,18 @@ export async function submitCase(context: LoopContext): Promise<void> {
 
 /** Step 8: two experts at their own machines: export, draft, check, sign and sign again. */
 export async function answer(context: LoopContext): Promise<void> {
-  const { installation, ceremony } = context;
-  const { directory, portalConsole, portalCa, atPortal } = installation;
-  const [first, second] = ceremony.experts;
-  if (first === undefined || second === undefined) throw new Error("the ceremony made fewer than two experts");
-  const desk = join(directory, "expert-desk");
-  await mkdir(desk, { recursive: true, mode: 0o700 });
-  const at = async (name: string) => {
-    const userName = `expert.${name}`;
-    const passwordFile = join(desk, `${name}.password`);
-    await writeFile(passwordFile, await rememberedPassword(directory, "portal", userName), { mode: 0o600 });
-    return ["--portal", portalConsole, "--ca", portalCa, "--user", userName, "--password-file", passwordFile];
-  };
-  const keys = (expert: { directory: string }) => [
-    "--keys",
-    expert.directory,
-    "--passphrase-file",
-    ceremony.passphraseFile,
-  ];
-  const exported = await runTms([
-    "case",
-    "export",
-    need(context, "case"),
-    ...(await at(first.name)),
-    ...keys(first),
-    "--out",
-    join(desk, "package"),
-  ]);
+  const { atPortal } = context.installation;
+  const desk = await layExpertDesk(context);
+  const exported = await runTms(desk.exportPackage);
   context.found.packagePath = String(exported.path);
   context.found.packageSha256 = String(exported.plainSha256);
-  const draft = join(desk, "draft");
-  await runTms(["pattern", "draft", "--from-package", join(desk, "package"), "--out", draft]);
-  await runTms(["pattern", "check", draft, "--package", join(desk, "package")]);
-  const imported = await runTms([
-    "pattern",
-    "import",
-    draft,
-    "--case",
-    need(context, "case"),
-    ...(await at(first.name)),
-  ]);
-  context.found.pattern = String(imported.id);
+  await runTms(desk.draft);
+  await runTms(desk.check);
+  const imported = await runTms(desk.importDraft);
+  const pattern = String(imported.id);
+  context.found.pattern = pattern;
   context.found.version = Number(imported.version);
-  for (const expert of [first, second]) {
-    await runTms(["pattern", "sign", need(context, "pattern"), ...(await at(expert.name)), ...keys(expert)]);
-  }
+  for (const args of desk.sign(pattern)) await runTms(args);
   const issued = await atPortal.getPattern({
     params: { id: need(context, "pattern") as PatternId, version: need(context, "version") },
   });

@@ -10,7 +10,7 @@ import { StepFailed, until } from "./until.ts";
 /** Step 3: the planter plants, the agent's rule finds. */
 export async function detect(context: LoopContext): Promise<void> {
   const { installation, seed, truth } = context;
-  const planted = await plant(seed, installation.sandboxes);
+  const planted = await plant(seed, installation.sandboxes, context.planting);
   await truth.write(planted);
   context.found.planted = planted;
   const detection = await until("the detection", 25, async () => {

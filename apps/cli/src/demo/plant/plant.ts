@@ -7,7 +7,7 @@ import { createInterface } from "node:readline";
 import { setTimeout as pause } from "node:timers/promises";
 import { type PlantedFile, type PlantPlan, planOfSeed } from "./plan-of-seed.ts";
 import { downloaderText } from "./planted-scripts.ts";
-import { type ProcessFacts, processFacts } from "./process-facts.ts";
+import { isAlive, type ProcessFacts, processFacts } from "./process-facts.ts";
 
 /** Every planted process lives at least this long with what it wrote held open; agents poll /proc five times as often. */
 const HOLD_MS = 1300;
@@ -31,9 +31,14 @@ export interface Planted {
 /**
  * Plants the harmless threat of a seed in one sandbox and its twin in the other.
  *
+ * @param processes Filled as each process starts, so that whoever asked can end them however the planting goes.
  * @param sandboxes Absolute paths of the two agents' sandboxes, of letters, digits, `/`, `.`, `_`, `-` only.
  */
-export async function plant(seed: number, sandboxes: readonly [string, string]): Promise<Planted> {
+export async function plant(
+  seed: number,
+  sandboxes: readonly [string, string],
+  processes: Planted["processes"],
+): Promise<Planted> {
   const plan = planOfSeed(seed);
   const sandbox = sandboxes[plan.infected];
   const other = sandboxes[1 - plan.infected] ?? "";
@@ -45,7 +50,7 @@ export async function plant(seed: number, sandboxes: readonly [string, string]):
   const crontab = join(sandbox, plan.crontab.path);
   const sha256Before = await digestOf(crontab);
   await place(other, { ...plan.twin, text: `${plan.twin.text}\n` });
-  const processes = await runPlanted(plan, sandbox);
+  await runPlanted(plan, sandbox, processes);
   const untouched = [
     ...plan.bystanders.map((file) => join(sandbox, file.path)),
     ...plan.scripts.map((path) => join(sandbox, path)),
@@ -90,6 +95,11 @@ export async function digestOf(path: string): Promise<string> {
     .digest("hex");
 }
 
+/** Ends what was planted and still runs, so that a run leaves nothing behind, however it went. */
+export async function endPlanted(processes: readonly ProcessFacts[]): Promise<void> {
+  for (const process_ of processes) if (await isAlive(process_)) process.kill(process_.pid, "SIGKILL");
+}
+
 async function shiftPids(count: number): Promise<void> {
   for (let index = 0; index < count; index += 1) {
     await new Promise((done) => spawn("/bin/true", { stdio: "ignore" }).once("exit", done));
@@ -97,7 +107,7 @@ async function shiftPids(count: number): Promise<void> {
 }
 
 /** Starts the downloader without a living parent, lets each stage go on after its hold, and notes every process. */
-async function runPlanted(plan: PlantPlan, sandbox: string): Promise<Planted["processes"]> {
+async function runPlanted(plan: PlantPlan, sandbox: string, processes: Planted["processes"]): Promise<void> {
   // The launching shell ends at once; what runs on has lost its parent, as a thing from a closed terminal has.
   const launcher = spawn("/bin/sh", ["-c", '/bin/sh -s "$1" 0<&7 7<&- &', "sh", plan.downloader], {
     stdio: ["ignore", "ignore", "ignore", "ignore", "ignore", "ignore", "ignore", "pipe", "pipe", "pipe"],
@@ -107,7 +117,6 @@ async function runPlanted(plan: PlantPlan, sandbox: string): Promise<Planted["pr
   const [script, go, told] = (launcher.stdio as unknown as (Socket | null)[]).slice(7);
   if (!script || !go || !told) throw new Error("no pipes to the planted processes");
   script.end(`${downloaderText(plan, sandbox)}\n`);
-  const processes: Planted["processes"] = [];
   const deadline = AbortSignal.timeout(PLANT_DEADLINE_MS);
   const lines = createInterface({ input: told, signal: deadline });
   for await (const line of lines) {
@@ -120,5 +129,4 @@ async function runPlanted(plan: PlantPlan, sandbox: string): Promise<Planted["pr
   }
   if (processes.at(-1)?.role !== "sleeper")
     throw new Error("the planted processes stopped before the sleeper was started");
-  return processes;
 }

@@ -13,7 +13,7 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const MIN_MODULES = 200;
 
 const steps: [string, () => string[] | Promise<string[]>][] = [
-  ["format and lint", () => run(["@biomejs/biome/bin/biome", "ci", "--error-on-warnings", "."])],
+  ["format and lint", () => run(["@biomejs/biome/bin/biome", "ci", "--colors=off", "--error-on-warnings", "."])],
   ["types", () => run(["typescript/bin/tsc", "-b"])],
   ["references", () => checkReferences(root)],
   ["walls", walls],

@@ -7,7 +7,7 @@ import { parseArgs } from "node:util";
 import { startPostgres } from "@tms/embedded-stores";
 import { type Authority, createAuthority, writeDurably } from "@tms/link";
 import { createLowerKeys, openSpool } from "@tms/link/lower";
-import { STREAMS, systemClock } from "@tms/records";
+import { AppError, STREAMS, systemClock } from "@tms/records";
 import {
   type Closing,
   createAccounts,
@@ -36,7 +36,7 @@ const DATABASE = "mitigator";
 await runMain("The Threat Mitigator", async (_stop, opened) => {
   const config = readConfig();
   const dataDir = resolve(config.dataDir);
-  await mkdir(dataDir, { recursive: true, mode: 0o700 });
+  await makeDataDir(dataDir);
   const log = createLogger({ name: "mitigator" });
   const clock = systemClock;
 
@@ -104,6 +104,15 @@ await runMain("The Threat Mitigator", async (_stop, opened) => {
     close: async () => {},
   };
 });
+
+async function makeDataDir(path: string): Promise<void> {
+  try {
+    await mkdir(path, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    const full = (error as NodeJS.ErrnoException).code === "ENOSPC";
+    throw new AppError(full ? "start.directory_full" : "start.directory_unwritable", { path }, { cause: error });
+  }
+}
 
 function readConfig(): Config {
   const { values } = parseArgs({ options: { config: { type: "string" } } });

@@ -26,10 +26,9 @@ export {
   type JobHandler,
   type JobPayload,
   type Jobs,
-  type JobsOptions,
-  type QueueDefinition,
   type SendOptions,
 } from "./jobs/create-jobs.ts";
+export type { JobsOptions, QueueDefinition } from "./jobs/jobs-options.ts";
 export { createSecretBox, type SecretBox } from "./secrets/create-secret-box.ts";
 export { type Closing, createClosing } from "./start/closing.ts";
 export { createLogger, type Logger, type LoggerOptions } from "./start/create-logger.ts";

@@ -4,10 +4,9 @@ import type { ReactNode } from "react";
 import { api } from "../api.ts";
 import { useWords } from "../words.ts";
 import { HomeSide } from "./HomeSide.tsx";
-import { useTaskColumns } from "./task-columns.tsx";
+import { type Task, useTaskColumns } from "./task-columns.tsx";
 import { UnresolvedLine } from "./UnresolvedLine.tsx";
 
-export type Task = Home["tasks"][number];
 type TaskKind = Task["task"];
 
 /** The four counts, each also a filter, in the order of the design's picture. */

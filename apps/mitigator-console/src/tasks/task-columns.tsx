@@ -1,8 +1,10 @@
 import { type DataColumn, ForeignText, NameCell, StateInline, statusRow, TimeCell, TwoLines } from "@tms/console-kit";
+import type { Home } from "@tms/contracts/mitigator";
 import { CASE_STATE_TABLE } from "@tms/records";
 import { paths } from "../paths.ts";
 import { useWords } from "../words.ts";
-import type { Task } from "./HomeScreen.tsx";
+
+export type Task = Home["tasks"][number];
 
 export function useTaskColumns(): DataColumn<Task>[] {
   const words = useWords();

@@ -1,23 +1,15 @@
 import { randomUUID } from "node:crypto";
 import type { QueryExecutorProvider } from "kysely";
 import { PgBoss } from "pg-boss";
-import type { Logger } from "../start/create-logger.ts";
 import { installQueues, JOBS_SCHEMA } from "./install-queues.ts";
 import { executorOf } from "./job-executor.ts";
+import type { JobsOptions } from "./jobs-options.ts";
 
 // Jobs: pg-boss in its own schema, run by its own role.
 // J1  The owner installs and upgrades the schema and the queues at start; the jobs role only works with the rows.
 // J2  A job can be sent in the caller's transaction (of the app role): it exists if, and only if, that commits.
 // J3  A payload holds ids only: whoever reads the queue's tables learns nothing else.
 // J4  A job runs at least once. Handlers are idempotent.
-
-export interface QueueDefinition {
-  name: string;
-  /** How often a failed job is tried again; the wait doubles from 1 s up to a minute. */
-  retryLimit?: number;
-  /** After this time without an end the job counts as lost and runs again, in seconds. */
-  expireInSeconds?: number;
-}
 
 /** Ids by name. */
 export type JobPayload = Readonly<Record<string, string | number | null>>;
@@ -47,13 +39,6 @@ export interface Jobs {
   /** Jobs that wait, run, or failed for good. */
   counts(queue: string): Promise<{ waiting: number; running: number; failed: number }>;
   close(): Promise<void>;
-}
-
-export interface JobsOptions {
-  /** Of `openDatabases`. */
-  urls: { owner: string; app: string; jobs: string };
-  queues: readonly QueueDefinition[];
-  log: Logger;
 }
 
 /** Measured (notes/storage.md): batches of 50 with NOTIFY did 1,629 jobs/s with 12–96 ms of delay. */

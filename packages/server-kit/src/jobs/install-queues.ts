@@ -2,7 +2,7 @@ import { AppError } from "@tms/records";
 import pg from "pg";
 import { PgBoss } from "pg-boss";
 import { quoteName } from "../database/role-names.ts";
-import type { JobsOptions, QueueDefinition } from "./create-jobs.ts";
+import type { JobsOptions, QueueDefinition } from "./jobs-options.ts";
 
 export const JOBS_SCHEMA = "pgboss";
 

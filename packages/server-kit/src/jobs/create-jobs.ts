@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { QueryExecutorProvider } from "kysely";
 import { PgBoss } from "pg-boss";
+import type { Logger } from "../start/create-logger.ts";
 import { installQueues, JOBS_SCHEMA } from "./install-queues.ts";
 import { executorOf } from "./job-executor.ts";
 import type { JobsOptions } from "./jobs-options.ts";

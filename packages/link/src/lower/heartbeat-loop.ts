@@ -12,7 +12,7 @@ import type { Dispatcher } from "undici";
 import { errorOfApi, fetchOver } from "./link-http.ts";
 import type { LinkMemory } from "./link-memory.ts";
 import { asLinkError, backoffMs, judgeFailure } from "./link-outcome.ts";
-import type { SpoolReport } from "./spool/spool.ts";
+import type { SpoolReport } from "./spool/spool-port.ts";
 import { Wake } from "./wake.ts";
 
 /** What the app says of itself in each heartbeat. */

@@ -9,9 +9,9 @@ export { createLowerLink, type LinkLog, type LinkState, type LowerLink, type Low
 export { type Address, openTunnel } from "./open-tunnel.ts";
 export { type ProbedAuthority, probeAuthority } from "./probe-authority.ts";
 export { loadIdentity, type RegisterLowerOptions, registerLower, type StoredIdentity } from "./register-lower.ts";
+export { openSpool } from "./spool/spool.ts";
 export {
   type GapReason,
-  openSpool,
   type Realigned,
   SPOOL_LIMITS,
   type Spool,
@@ -19,7 +19,7 @@ export {
   type SpooledBatch,
   type SpoolLimits,
   type SpoolReport,
-} from "./spool/spool.ts";
+} from "./spool/spool-port.ts";
 export {
   CONNECTION_STEPS,
   type ConnectionStep,

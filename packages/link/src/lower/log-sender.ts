@@ -3,7 +3,7 @@ import { type AppError, assertNever, type Stream } from "@tms/records";
 import type { BatchTransport } from "./batch-transport.ts";
 import { asLinkError, backoffMs, judgeFailure } from "./link-outcome.ts";
 import { type Reaction, reactToAnswer } from "./react-to-answer.ts";
-import type { Spool, SpooledBatch } from "./spool/spool.ts";
+import type { Spool, SpooledBatch } from "./spool/spool-port.ts";
 import { Wake } from "./wake.ts";
 
 export interface LogSenderDeps {

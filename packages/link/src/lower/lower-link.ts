@@ -10,7 +10,7 @@ import { LogSender } from "./log-sender.ts";
 import type { LowerKeys } from "./lower-keys.ts";
 import type { Address } from "./open-tunnel.ts";
 import { hostInUrl, type StoredIdentity } from "./register-lower.ts";
-import type { Spool } from "./spool/spool.ts";
+import type { Spool } from "./spool/spool-port.ts";
 import { createTlsAgent } from "./tls-client.ts";
 
 /** How the link is, for a screen. */

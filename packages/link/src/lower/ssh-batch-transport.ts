@@ -8,7 +8,7 @@ import { dialSsh, errorOfAnswerLine } from "./dial-ssh.ts";
 import { LineReader } from "./line-reader.ts";
 import type { LowerKeys } from "./lower-keys.ts";
 import type { StoredIdentity } from "./register-lower.ts";
-import type { SpooledBatch } from "./spool/spool.ts";
+import type { SpooledBatch } from "./spool/spool-port.ts";
 
 /** The wait for one answer; the upper party decodes, syncs and commits meanwhile. */
 const ANSWER_TIMEOUT_MS = 120_000;

@@ -7,7 +7,7 @@ import { AppError, isSha256, isUuid, type ProductId } from "@tms/records";
 import { BATCH_LIMITS } from "../batch/batch-limits.ts";
 import type { StatedBatch } from "./batch-intake.ts";
 import { peerNow } from "./ssh-log-on.ts";
-import type { SshSession } from "./ssh-log-server.ts";
+import type { SshSession } from "./ssh-session.ts";
 
 interface Upload {
   path: string;

@@ -3,7 +3,7 @@ import { AppError, isSha256, type Sha256, type Stream } from "@tms/records";
 import type { ServerChannel } from "ssh2";
 import { problemOf } from "./link-problem.ts";
 import { peerNow } from "./ssh-log-on.ts";
-import type { SshSession } from "./ssh-log-server.ts";
+import type { SshSession } from "./ssh-session.ts";
 
 // `exec tms-ingest`: frames up, one answer line down per frame.
 // A frame is `<sha256> <stream> <length>\n` and then exactly `length` bytes: one batch.

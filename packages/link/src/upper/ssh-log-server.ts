@@ -1,11 +1,10 @@
 import { createServer, type Server, type Socket } from "node:net";
 import { setTimeout as pause } from "node:timers/promises";
-import { type Clock, type ProductId, systemClock } from "@tms/records";
+import { type ProductId, systemClock } from "@tms/records";
 import ssh2, { type AuthContext, type Connection, type ServerChannel } from "ssh2";
-import type { BatchIntake } from "./batch-intake.ts";
-import type { CredentialCheck, IdentitySource } from "./peer.ts";
 import { runIngest } from "./ssh-ingest.ts";
 import { authenticate, type SshIdentity } from "./ssh-log-on.ts";
+import { SSH_LIMITS, type SshLimits, type SshLogServerDeps, type SshSession } from "./ssh-session.ts";
 import { serveSftp } from "./ssh-sftp.ts";
 import { runTest } from "./ssh-test.ts";
 
@@ -15,53 +14,10 @@ import { runTest } from "./ssh-test.ts";
 // I2  AES-GCM only; no shell, no forwarding, no other command.
 // I3  Each batch is judged as on HTTPS: the identity is looked up again per batch, not per connection.
 
-export interface SshLimits {
-  /** Sockets that have not logged on. */
-  maxUnauthenticated: number;
-  maxUnauthenticatedPerAddress: number;
-  maxConnections: number;
-  preAuthMs: number;
-  /** Log-on tries per connection; each refusal is delayed. */
-  maxTries: number;
-  refusalDelayMs: number;
-  /** Bytes of SFTP writes not yet on disk; above it the socket is paused (ssh2 has no back pressure of its own). */
-  inFlightBytes: number;
-}
-
-export const SSH_LIMITS: SshLimits = {
-  maxUnauthenticated: 100,
-  maxUnauthenticatedPerAddress: 20,
-  maxConnections: 5000,
-  preAuthMs: 10_000,
-  maxTries: 5,
-  refusalDelayMs: 300,
-  inFlightBytes: 4 * 1024 * 1024,
-};
-
-export interface SshLogServerDeps {
-  hostKeyPem: string;
-  identity: IdentitySource;
-  credentials: CredentialCheck | null;
-  intake: BatchIntake;
-  limits?: Partial<SshLimits>;
-  clock?: Clock;
-  log?: { warn(fields: object, text: string): void };
-}
-
 export interface SshLogServer {
   /** Resolves with the port, which differs from the asked one if that was 0. */
   listen(host: string, port: number): Promise<number>;
   close(): Promise<void>;
-}
-
-/** What the parts of one connection share. */
-export interface SshSession {
-  who: SshIdentity;
-  socket: Socket;
-  address: string;
-  deps: SshLogServerDeps & { limits: SshLimits; clock: Clock };
-  /** The last answer to each product, for `/out/position.json`. */
-  answers: Map<ProductId, string>;
 }
 
 export function createSshLogServer(given: SshLogServerDeps): SshLogServer {

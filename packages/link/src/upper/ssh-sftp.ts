@@ -1,7 +1,7 @@
 import { posix } from "node:path";
 import ssh2, { type Attributes, type SFTPWrapper } from "ssh2";
 import { SftpUploads } from "./sftp-uploads.ts";
-import type { SshSession } from "./ssh-log-server.ts";
+import type { SshSession } from "./ssh-session.ts";
 
 // The SFTP face of a log server: write-only /in/, and /out/position.json with the last answer of this product.
 // I1  A name from a client never becomes a path: it must match one pattern and is kept as a key in memory.

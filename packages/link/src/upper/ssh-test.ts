@@ -1,5 +1,5 @@
 import type { ServerChannel } from "ssh2";
-import type { SshSession } from "./ssh-log-server.ts";
+import type { SshSession } from "./ssh-session.ts";
 
 /** `exec tms-test`: the same application round trip as `POST /link/v1/test`. */
 export async function runTest(channel: ServerChannel, session: SshSession): Promise<number> {

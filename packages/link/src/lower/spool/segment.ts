@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { crc32 } from "node:zlib";
 import type { GapBatchHeader } from "../../batch/batch-header.ts";
-import type { SpoolCursor } from "./spool.ts";
+import type { SpoolCursor } from "./spool-port.ts";
 
 // The file format of records that wait to be sealed.
 // I1  One append is one frame: `crc32 meta\n` and then the payload, NDJSON. It is there whole or not at all.

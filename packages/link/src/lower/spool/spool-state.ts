@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { type Epoch, newId, type Sha256 } from "@tms/records";
 import { readIfThere, writeDurably } from "../../authority/private-file.ts";
-import type { SpoolCursor } from "./spool.ts";
+import type { SpoolCursor } from "./spool-port.ts";
 
 /** The small durable memory of one stream; everything else follows from the files beside it. */
 export interface SpoolState {

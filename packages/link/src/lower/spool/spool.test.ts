@@ -6,7 +6,8 @@ import { makeThreatEvent, TestClock } from "@tms/testkit";
 import fc from "fast-check";
 import { expect, onTestFinished, test } from "vitest";
 import { readBatch } from "../../batch/read-batch.ts";
-import { openSpool, type Spool, type SpoolLimits } from "./spool.ts";
+import { openSpool } from "./spool.ts";
+import type { Spool, SpoolLimits } from "./spool-port.ts";
 import { nextEpochState } from "./spool-state.ts";
 
 const STREAM = "threat-events" as const;

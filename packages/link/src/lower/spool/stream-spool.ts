@@ -17,7 +17,7 @@ import {
 } from "./batch-files.ts";
 import { type NumberedFrame, OpenSegments } from "./open-segments.ts";
 import { planBatches } from "./plan-batches.ts";
-import type { GapReason, Realigned, SpoolCursor, SpooledBatch, SpoolLimits, SpoolReport } from "./spool.ts";
+import type { GapReason, Realigned, SpoolCursor, SpooledBatch, SpoolLimits, SpoolReport } from "./spool-port.ts";
 import { loadState, mergeCursors, nextEpochState, type SpoolState, saveState } from "./spool-state.ts";
 
 // One stream of the spool.

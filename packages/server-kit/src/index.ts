@@ -1,7 +1,6 @@
 export { type Accounts, type AccountsDeps, type Credentials, createAccounts } from "./access/create-accounts.ts";
 export { createThrottle, type Throttle, type ThrottleOptions } from "./access/create-throttle.ts";
 export { createPasswordHasher, type PasswordHasher } from "./access/hash-passwords.ts";
-export { SESSION_COOKIE } from "./access/session-cookie.ts";
 export {
   type About,
   registerAccountRoutes,

@@ -15,7 +15,8 @@ export function registerAccountRoutes(
   registerSessionRoutes(app, {
     accounts: deps.accounts,
     audit: deps.audit,
-    about: () => ({ ...deps.about, product: "mitigator" as const }),
+    product: "mitigator",
+    about: () => deps.about,
     clock: deps.clock,
   });
 }

@@ -37,8 +37,8 @@ export function createConsoleServer(core: Core, options: ConsoleOptions): Fastif
 
   registerSessionRoutes(app, {
     accounts: options.accounts,
+    product: "portal",
     about: async () => ({
-      product: "portal",
       name: options.about.name,
       zone: options.about.zone,
       version: options.about.version,

@@ -24,7 +24,8 @@ async function openConsole() {
     accounts,
     audit,
     clock,
-    about: () => ({ zone: "UTC", product: "portal", name: "Test Portal", version: "1", demoKeys: false }),
+    product: "portal",
+    about: () => ({ zone: "UTC", name: "Test Portal", version: "1", demoKeys: false }),
   });
   registerAccountRoutes(app, { accounts, audit });
   implement(app, onlyExperts, ({ session }) => ({ who: session.userName }));
@@ -66,6 +67,18 @@ function tokenOf(link: string): string {
 function cookieOf(answer: { headers: Record<string, unknown> }): string {
   return String(answer.headers["set-cookie"]).split(";")[0] ?? "";
 }
+
+test("a session of the mitigator's console on the same host is none of the portal's", async () => {
+  await using console = await openConsole();
+  const { answer } = await console.setUp();
+  const portal = cookieOf(answer);
+
+  const both = `${portal}; ${portal.replace("portal", "mitigator")}`;
+  const alone = portal.replace("portal", "mitigator");
+
+  expect((await console.app.inject({ url: "/api/v1/session", headers: { cookie: both } })).statusCode).toBe(200);
+  expect((await console.app.inject({ url: "/api/v1/session", headers: { cookie: alone } })).statusCode).toBe(401);
+});
 
 describe("set-up", () => {
   test("the link makes the first administrator once", async () => {
@@ -151,7 +164,7 @@ describe("log-on", () => {
     const { answer } = await console.setUp();
 
     const [name, ...attributes] = String(answer.headers["set-cookie"]).split("; ");
-    expect(name).toMatch(/^__Host-tms=[0-9A-Za-z_-]{43}$/);
+    expect(name).toMatch(/^__Host-tms-portal=[0-9A-Za-z_-]{43}$/);
     expect(attributes).toEqual(expect.arrayContaining(["Path=/", "Secure", "HttpOnly", "SameSite=Strict"]));
     expect(attributes.some((attribute) => attribute.startsWith("Domain"))).toBe(false);
   });
@@ -245,7 +258,12 @@ describe("sessions", () => {
   test("malformed, doubled and foreign cookies are nobody", async () => {
     await using console = await openConsole();
     const { cookie } = await console.setUp();
-    const jars = ["__Host-tms=", "__Host-tms=' or 1=1 --", `${cookie}; ${cookie}`, `tms=${cookie.split("=")[1]}`];
+    const jars = [
+      "__Host-tms-portal=",
+      "__Host-tms-portal=' or 1=1 --",
+      `${cookie}; ${cookie}`,
+      `tms=${cookie.split("=")[1]}`,
+    ];
 
     const answers = await Promise.all(
       jars.map((jar) => console.app.inject({ url: "/api/v1/session", headers: { cookie: jar } })),
@@ -337,7 +355,10 @@ describe("tokens of the expert's CLI", () => {
     const { console, token } = await withExpert();
     await using _ = console;
 
-    const answer = await console.app.inject({ url: "/api/v1/session", headers: { cookie: `__Host-tms=${token}` } });
+    const answer = await console.app.inject({
+      url: "/api/v1/session",
+      headers: { cookie: `__Host-tms-portal=${token}` },
+    });
 
     expect(answer.json().code).toBe("session.required");
   });

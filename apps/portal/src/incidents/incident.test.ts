@@ -103,7 +103,10 @@ test("an incident is told with evidence for each claim, and says what was not ob
           },
           { id: "b", kind: "file", path: "/srv/x", quality: "inferred", pathIndex: 1 },
         ],
-        edges: [{ from: "a", to: "b", kind: "wrote", quality: "inferred" }],
+        edges: [
+          { from: "n", to: "a", kind: "started", quality: "inferred" },
+          { from: "a", to: "b", kind: "wrote", quality: "inferred" },
+        ],
         rootCause: "a",
         rootCauseReason: "oldest",
         path: ["a", "b"],
@@ -112,10 +115,9 @@ test("an incident is told with evidence for each claim, and says what was not ob
   );
 
   expect(told.malicious.map((claim) => claim.text)).toEqual([
-    "Part of the threat: 1 process, 2 files, 1 persistence entry.",
-    "It began with the process /bin/fetch (7).",
-    "The process /bin/fetch (7) wrote the file /srv/x (inferred).",
-    "Not observed: it is older than the record.",
+    "1 process, 2 files and 1 entry that starts it again belong to it.",
+    "It began with fetch (pid 7), which wrote the file x (inferred). What started it was not observed: it is older than the record.",
   ]);
+  expect(told.malicious[1]?.evidence).toContain("x, path: /srv/x");
   expect(told.recommended[0]?.text).toBe("Submit a case to the portal.");
 });

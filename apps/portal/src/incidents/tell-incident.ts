@@ -2,14 +2,14 @@
 // Pure: events and chains in, sentences out. Names and paths from endpoints are quoted, never interpreted.
 
 import {
-  type ChainNode,
   MITIGATION_STATUS_TABLE,
   type MitigationStatus,
   type RootCauseChain,
+  type StepResult,
   type ThreatEventBody,
   type ThreatEventKind,
-  type Verb,
 } from "@tms/records";
+import { type Claim, nameOf, tellChain } from "./tell-chain.ts";
 
 export interface StoryEvent {
   shortId: string;
@@ -21,7 +21,7 @@ export interface StoryEvent {
 
 export interface ToldIncident {
   summary: string;
-  malicious: { text: string; evidence: string[] }[];
+  malicious: Claim[];
   done: { text: string; at: string; evidence: string[] }[];
   recommended: { text: string; why: string }[];
 }
@@ -31,162 +31,164 @@ export function tellIncident(
   story: readonly StoryEvent[],
   chains: readonly RootCauseChain[],
 ): ToldIncident {
-  const last = story.at(-1);
-  const malicious = [...threatClaims(story), ...chains.flatMap(chainClaims)];
   return {
     summary: summaryOf(host, story),
-    malicious,
+    malicious: [...threatClaims(host, story), ...chains.flatMap(tellChain)],
     done: story.flatMap(deedsOf),
-    recommended: last === undefined ? [] : recommendationsOf(last, story),
+    recommended: recommendationsOf(host, story, chains),
   };
 }
 
 function summaryOf(host: string, story: readonly StoryEvent[]): string {
-  const first = story[0];
-  const last = story.at(-1);
+  const [first, last] = [story[0], story.at(-1)];
   if (first === undefined || last === undefined) return `Nothing is known yet about ${host}.`;
-  const outcome = MITIGATION_STATUS_TABLE[last.status].text.toLowerCase();
-  return `${first.body.threat.name} was found on ${host}; the last word is: ${outcome}.`;
+  const found = `“${first.body.threat.name}” was found on ${host}`;
+  const row = MITIGATION_STATUS_TABLE[last.status];
+  if (last.status === "all-threats-resolved") return `${found} and removed; no part of it is known to be left.`;
+  if (last.status === "rollback-successful") return `${found}; its cleanup was undone, so it is there again.`;
+  if (last.status === "unresolved-threats-remain") return `${found} and is still there: no pattern has removed it yet.`;
+  if (row.group === "in progress") return `${found}; it is being worked on: ${row.text.toLowerCase()}.`;
+  return `${found}; the last result is: ${row.text.toLowerCase()}.`;
 }
 
-function threatClaims(story: readonly StoryEvent[]): ToldIncident["malicious"] {
-  const claims = new Map<string, { text: string; evidence: string[] }>();
+function threatClaims(host: string, story: readonly StoryEvent[]): Claim[] {
+  const claims = new Map<string, Claim>();
   for (const event of story) {
     const { threat, file, parts } = event.body;
     if (file !== undefined) {
-      const evidence = [`${event.shortId}`, `SHA-256 ${file.sha256}`, threat.severityReason];
-      claims.set(`file ${file.path}`, { text: `The file ${file.path} matches the rule "${threat.name}".`, evidence });
+      const text = `The file ${lastPart(file.path)} on ${host} matches the rule “${threat.name}”.`;
+      const full = [
+        `path: ${file.path}`,
+        `SHA-256: ${file.sha256}`,
+        `severity ${threat.severity}: ${threat.severityReason}`,
+      ];
+      const known = claims.get(`file ${file.path}`);
+      const evidence = [...(known?.evidence.filter((one) => one.startsWith("E-")) ?? []), event.shortId, ...full];
+      claims.set(`file ${file.path}`, { text, evidence });
     }
     if (parts !== undefined) {
-      const text = `Part of the threat: ${count(parts.processes, "process", "processes")}, ${count(parts.files, "file", "files")}, ${count(parts.persistence, "persistence entry", "persistence entries")}.`;
+      const things = [
+        count(parts.processes, "process", "processes"),
+        count(parts.files, "file", "files"),
+        count(parts.persistence, "entry that starts it again", "entries that start it again"),
+      ];
+      const text = `${things[0]}, ${things[1]} and ${things[2]} belong to it.`;
       claims.set(`parts ${event.body.threatId}`, { text, evidence: [event.shortId] });
     }
   }
   return [...claims.values()];
 }
 
-function chainClaims(chain: RootCauseChain): ToldIncident["malicious"] {
-  const byId = new Map(chain.nodes.map((node) => [node.id, node]));
-  const claims: ToldIncident["malicious"] = [];
-  const root = chain.rootCause === null ? undefined : byId.get(chain.rootCause);
-  if (root !== undefined) {
-    claims.push({ text: `It began with ${nodeText(root)}.`, evidence: [chain.rootCauseReason, ...evidenceOf(root)] });
-  }
-  const inOrder = [...chain.edges].sort((one, other) => (one.at ?? "").localeCompare(other.at ?? ""));
-  for (const edge of inOrder) {
-    const [from, to] = [byId.get(edge.from), byId.get(edge.to)];
-    if (from === undefined || to === undefined) continue;
-    const isTold = from.pathIndex !== undefined || to.kind === "network" || to.kind === "persistence";
-    if (!isTold) continue;
-    const inferred = edge.quality === "inferred" ? " (inferred)" : "";
-    const evidence = [...(edge.at === undefined ? [] : [`at ${edge.at}`]), ...evidenceOf(to)];
-    claims.push({
-      text: `${capital(nodeText(from))} ${verbOf(edge.kind, from)} ${nodeText(to)}${inferred}.`,
-      evidence,
-    });
-  }
-  for (const gap of chain.nodes.filter((node) => node.kind === "gap" || node.kind === "not-observed")) {
-    claims.push({ text: `Not observed: ${gap.reason ?? "what came before is older than the record"}.`, evidence: [] });
-  }
-  return claims;
+function deedsOf(event: StoryEvent): ToldIncident["done"] {
+  const { occurredAt: at, body, shortId } = event;
+  const steps = (body.deployment?.steps ?? []).filter(({ outcome }) => outcome !== "nothing-to-do");
+  const deeds = steps.map((step) => ({
+    text: stepText(step),
+    at,
+    evidence: [shortId, `step ${step.step}: ${step.target}`, ...(step.code === undefined ? [] : [step.code])],
+  }));
+  const closing = closingText(event);
+  return closing === null ? deeds : [...deeds, { text: closing, at, evidence: [shortId] }];
 }
 
-const EDGE_VERBS = {
-  started: "started",
-  wrote: "wrote",
-  read: "read",
-  connected: "connected to",
-  persisted: "wrote the line",
-  executed: "executed",
+function closingText(event: StoryEvent): string | null {
+  const { pattern, deployment } = event.body;
+  if (event.kind === "forensics" && event.status !== "forensic-upload-failed")
+    return "Collected a forensic package and encrypted it for the experts; nothing on the endpoint was changed.";
+  if (event.kind === "rollback")
+    return `Undo of the cleanup: ${MITIGATION_STATUS_TABLE[event.status].text.toLowerCase()}.`;
+  if (event.kind !== "cleanup") return null;
+  const by = pattern === undefined ? "" : ` by ${pattern.id} v${pattern.version}`;
+  const undo = deployment?.undo === "possible" ? "; the whole of it can be undone" : "";
+  return `Cleanup${by} ended: ${MITIGATION_STATUS_TABLE[event.status].text.toLowerCase()}${undo}.`;
+}
+
+/** What a step did, in the past tense; the whole target stands in its evidence. */
+function stepText(step: StepResult): string {
+  const thing = targetText(step);
+  switch (step.outcome) {
+    case "failed":
+      return `Could not ${WOULD[step.verb]} ${thing}.`;
+    case "refused":
+      return `Refused to ${WOULD[step.verb]} ${thing}.`;
+    case "undone":
+      return `Put back: ${thing}.`;
+    default:
+      return step.verb === "verify" ? `Looked again: ${thing}.` : `${DID[step.verb]} ${thing}.`;
+  }
+}
+
+const DID = {
+  "process.kill": "Ended",
+  "persist.removeLine": "Removed",
+  "file.quarantine": "Moved to quarantine:",
+  verify: "Looked again:",
+} as const;
+const WOULD = {
+  "process.kill": "end",
+  "persist.removeLine": "remove",
+  "file.quarantine": "quarantine",
+  verify: "verify",
 } as const;
 
-/** Edges run from cause to effect: a file is executed as, or read by, the process that it leads to. */
-function verbOf(kind: keyof typeof EDGE_VERBS, from: ChainNode): string {
-  if (from.kind === "file" && kind === "executed") return "was executed as";
-  if (from.kind === "file" && kind === "read") return "was read by";
-  return EDGE_VERBS[kind];
-}
-
-/** A node of a chain in a few words. */
-export function nodeText(node: ChainNode): string {
-  switch (node.kind) {
-    case "process":
-      return `the process ${node.image ?? "unknown"}${node.pid === undefined ? "" : ` (${node.pid})`}`;
-    case "file":
-      return `the file ${node.path ?? "unknown"}`;
-    case "network":
-      return `the address ${node.remote ?? "unknown"}`;
-    case "persistence":
-      return `"${node.line ?? "unknown"}" in ${node.path ?? "unknown"}`;
-    case "gap":
-      return "a gap in the record";
-    case "not-observed":
-      return "something that was not observed";
+function targetText(step: StepResult): string {
+  const { verb, target } = step;
+  if (verb === "process.kill") {
+    const [, pid, name] = /^pid (\d+) \((.*)\)$/su.exec(target) ?? [];
+    return pid === undefined ? target : `${name} (pid ${pid})`;
   }
-}
-
-function evidenceOf(node: ChainNode): string[] {
-  const parts = [
-    node.commandLine === undefined ? null : `command line: ${node.commandLine}`,
-    node.sha256 === undefined ? null : `SHA-256 ${node.sha256}`,
-    node.user === undefined ? null : `user ${node.user}`,
-    node.quality === "observed" ? null : `quality: ${node.quality}`,
-  ];
-  return parts.filter((part) => part !== null);
-}
-
-const DEED_KINDS: Partial<Record<ThreatEventKind, string>> = {
-  detection: "The threat was detected.",
-  assessment: "The threat was assessed.",
-  forensics: "A forensic package was collected for the experts.",
-  rollback: "The cleanup was undone.",
-};
-
-const VERB_TEXT: Record<Verb, string> = {
-  "process.kill": "Ended",
-  "persist.removeLine": "Removed the line from",
-  "file.quarantine": "Moved to quarantine:",
-  verify: "Verified that it is gone:",
-};
-
-function deedsOf(event: StoryEvent): ToldIncident["done"] {
-  const status = MITIGATION_STATUS_TABLE[event.status].text;
-  const general = DEED_KINDS[event.kind];
-  const deeds: ToldIncident["done"] = [];
-  if (general !== undefined) {
-    deeds.push({ text: `${general} ${status}.`, at: event.occurredAt, evidence: [event.shortId] });
+  if (verb === "file.quarantine") return lastPart(target);
+  if (verb === "persist.removeLine") {
+    const [, path] = /^(\/.*?): /su.exec(target) ?? [];
+    const user = /\/crontabs\/([^/]+)$/.exec(path ?? "")?.[1];
+    if (path !== undefined)
+      return user === undefined ? `a line from ${lastPart(path)}` : `a line from the crontab of ${user}`;
   }
-  for (const step of event.body.deployment?.steps ?? []) {
-    if (step.outcome === "nothing-to-do") continue;
-    const failed = step.outcome === "done" || step.outcome === "undone" ? "" : ` (${step.outcome})`;
-    const text = `${VERB_TEXT[step.verb]} ${step.target}${step.outcome === "undone" ? ", undone" : failed}.`;
-    const evidence = [event.shortId, `step ${step.step}`, ...(step.code === undefined ? [] : [step.code])];
-    deeds.push({ text, at: event.occurredAt, evidence });
-  }
-  if (event.kind === "cleanup")
-    deeds.push({ text: `Cleanup: ${status}.`, at: event.occurredAt, evidence: [event.shortId] });
-  return deeds;
+  if (verb === "verify" && /^nothing that .* finds$/s.test(target))
+    return "nothing that the pattern’s rule finds is left";
+  return target;
 }
 
-function recommendationsOf(last: StoryEvent, story: readonly StoryEvent[]): ToldIncident["recommended"] {
+function recommendationsOf(
+  host: string,
+  story: readonly StoryEvent[],
+  chains: readonly RootCauseChain[],
+): ToldIncident["recommended"] {
+  const last = story.at(-1);
+  if (last === undefined) return [];
   const row = MITIGATION_STATUS_TABLE[last.status];
-  const recommended = [{ text: row.recommendedAction, why: `The last status is: ${row.text}.` }];
+  const recommended: ToldIncident["recommended"] = [];
+  if (row.needsAction)
+    recommended.push({ text: row.recommendedAction, why: `The last result is: ${row.text.toLowerCase()}.` });
   for (const step of last.body.deployment?.steps ?? []) {
     if (step.outcome !== "failed" && step.outcome !== "refused") continue;
-    recommended.push({ text: `Look at ${step.target} by hand.`, why: `The step ${step.step} was ${step.outcome}.` });
+    recommended.push({
+      text: `Look at ${targetText(step)} by hand.`,
+      why: `The step ${step.step} ${step.outcome === "failed" ? "failed" : "was refused"}.`,
+    });
   }
-  const cleaned = story.some((event) => event.kind === "cleanup" && event.status === "all-threats-resolved");
-  if (cleaned) {
-    const why = "The cleanup removed what was found; how it came in is a question of its own.";
-    recommended.push({ text: "Close the way by which it came in: see the first cause of the chain.", why });
-  }
+  for (const chain of chains) recommended.push(...fromChain(host, chain));
   return recommended;
+}
+
+function fromChain(host: string, chain: RootCauseChain): ToldIncident["recommended"] {
+  const byId = new Map(chain.nodes.map((node) => [node.id, node]));
+  const blocked = chain.edges.flatMap((edge) => {
+    const [from, to] = [byId.get(edge.from), byId.get(edge.to)];
+    if (from === undefined || to?.kind !== "network" || to.remote === undefined) return [];
+    return [{ text: `Block ${to.remote} at the border.`, why: `${nameOf(from)} connected to it.` }];
+  });
+  const root = byId.get(chain.rootCause ?? "");
+  if (root === undefined) return blocked;
+  const text = `Find out what started ${nameOf(root)} on ${host}, and close that way.`;
+  const why = "The cleanup removes what came, not the way by which it came; it may come again.";
+  return [...blocked, { text, why }];
+}
+
+function lastPart(path: string): string {
+  return path.split("/").findLast((part) => part !== "") ?? path;
 }
 
 function count(number: number, one: string, many: string): string {
   return `${number} ${number === 1 ? one : many}`;
-}
-
-function capital(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1);
 }

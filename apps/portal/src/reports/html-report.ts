@@ -1,6 +1,8 @@
 import { createElement as h, type ReactNode } from "react";
 import { renderToStaticMarkup } from "react-dom/server";
+import type { ChainRow } from "./chain-rows.ts";
 import type { Report } from "./incident-report.ts";
+import { REPORT_STYLE } from "./report-style.ts";
 
 /** A report as one self-contained HTML file: no script, no picture, nothing fetched; React escapes every text. */
 export function htmlReport(report: Report): string {
@@ -13,8 +15,8 @@ export function htmlReport(report: Report): string {
       h("meta", { charSet: "utf-8" }),
       h("meta", { name: "viewport", content: "width=device-width, initial-scale=1" }),
       h("title", null, `${report.title}: ${report.subtitle}`),
-      // biome-ignore lint/security/noDangerouslySetInnerHtml: the style is a constant of this file; nothing from outside enters it
-      h("style", { dangerouslySetInnerHTML: { __html: STYLE } }),
+      // biome-ignore lint/security/noDangerouslySetInnerHtml: the style is a constant of ours; nothing from outside enters it
+      h("style", { dangerouslySetInnerHTML: { __html: REPORT_STYLE } }),
     ),
     h("body", null, h("main", null, ...sections(report))),
   );
@@ -22,38 +24,43 @@ export function htmlReport(report: Report): string {
 }
 
 function sections(report: Report): ReactNode[] {
+  const when = `When, ${report.zone}`;
   return [
-    h("header", { key: "header" }, h("h1", null, report.title), h("p", { className: "lead" }, report.subtitle)),
+    h(
+      "header",
+      { key: "header" },
+      h("p", { className: "kicker" }, `${report.customer} · ${report.title}`),
+      h("h1", null, report.subtitle),
+    ),
     h("p", { key: "summary", className: "summary" }, report.summary),
     facts(report),
-    section("What was malicious", claims(report.malicious)),
-    ...report.chains.map((chain, index) => chainSection(chain, index)),
+    section("What happened", claims(report.malicious)),
     section(
       "What was done",
+      report.done.length === 0 ? h("p", null, "Nothing has been done yet.") : done(report, when),
+    ),
+    section("What we recommend", recommended(report)),
+    ...report.chains.map((chain, index) => chainSection(chain, { when, index })),
+    section(
+      "Is this all the data?",
+      h("p", null, h("strong", null, report.dataComplete.complete ? "Yes. " : "No. "), report.dataComplete.text),
+    ),
+    section(
+      "Every event",
       table(
-        ["Time", "What", "Evidence"],
-        report.done.map((one) => [one.at, one.text, one.evidence.join(" · ")]),
+        ["Event", when, "What", "Status"],
+        report.story.map((one) => [one.id, time(one.at), one.kind, one.status]),
       ),
     ),
     section(
-      "What is recommended",
-      h(
-        "ul",
-        null,
-        ...report.recommended.map((one, index) =>
-          h("li", { key: index }, h("strong", null, one.text), h("span", { className: "evidence" }, one.why)),
-        ),
-      ),
-    ),
-    section(
-      "Events",
+      "Evidence in full",
       table(
-        ["Event", "Time", "Kind", "Status"],
-        report.story.map((one) => [one.id, one.at, one.kind, one.status]),
+        ["No.", "What it rests on"],
+        report.evidence.map((one) => [one.number, lines(one.lines)]),
+        "evidence",
       ),
     ),
-    section("Is this all the data?", h("p", null, report.dataComplete)),
-    h("footer", { key: "footer" }, `Made ${report.madeAt}. Times are shown in ${report.zone}.`),
+    h("footer", { key: "footer" }, `Made ${report.madeAt}. Times are in ${report.zone}.`),
   ];
 }
 
@@ -71,30 +78,63 @@ function facts(report: Report): ReactNode {
 
 function claims(list: Report["malicious"]): ReactNode {
   if (list.length === 0) return h("p", null, "Nothing malicious was found in what was received.");
+  return h("ol", null, ...list.map((one, index) => h("li", { key: index }, one.text, reference(one.number))));
+}
+
+function done(report: Report, when: string): ReactNode {
+  const rows = report.done.map((one) => [time(one.at), h("span", null, one.text, reference(one.number))]);
+  return table([when, "What"], rows);
+}
+
+function recommended(report: Report): ReactNode {
+  if (report.recommended.length === 0) return h("p", null, "Nothing: no action is open.");
   return h(
     "ul",
     null,
-    ...list.map((one, index) =>
-      h("li", { key: index }, one.text, h("span", { className: "evidence" }, one.evidence.join(" · "))),
+    ...report.recommended.map((one, index) =>
+      h("li", { key: index }, h("strong", null, one.text), h("span", { className: "small" }, one.why)),
     ),
   );
 }
 
-function chainSection(chain: Report["chains"][number], index: number): ReactNode {
-  const rows = chain.rows.map((row) => [row.at, row.text, row.detail, row.mark]);
+function chainSection(chain: Report["chains"][number], at: { when: string; index: number }): ReactNode {
+  const rows = chain.rows.map((row) => [time(row.at), chainThing(row), row.how]);
   return h(
     "section",
-    { key: `chain ${index}` },
+    { key: `chain ${at.index}` },
     h("h2", null, "The chain of events"),
-    h("p", null, chain.reason),
-    table(["Time", "What", "How we know", ""], rows),
+    h("p", { className: "small" }, `Why this is taken for the first cause: ${chain.reason}`),
+    table([at.when, "What", "How it came"], rows),
   );
 }
 
-function table(heads: string[], rows: string[][]): ReactNode {
+function chainThing(row: ChainRow): ReactNode {
+  const kind = row.mark === "First cause" ? "mark first" : row.mark === "Detected" ? "mark detected" : "mark unseen";
+  return h(
+    "span",
+    null,
+    h("strong", null, row.what),
+    row.mark === "" || row.mark === row.what ? null : h("span", { className: kind }, row.mark),
+    h("span", { className: "small" }, row.place),
+  );
+}
+
+function reference(number: string): ReactNode {
+  return number === "" ? null : h("sup", { title: "Number in Evidence in full" }, number);
+}
+
+function time(text: string): ReactNode {
+  return h("span", { className: "time" }, text);
+}
+
+function lines(all: string[]): ReactNode {
+  return h("span", null, ...all.map((line, index) => h("span", { key: index, className: "line" }, line)));
+}
+
+function table(heads: string[], rows: ReactNode[][], className = ""): ReactNode {
   return h(
     "table",
-    null,
+    { className },
     h("thead", null, h("tr", null, ...heads.map((head) => h("th", { key: head, scope: "col" }, head)))),
     h(
       "tbody",
@@ -105,17 +145,3 @@ function table(heads: string[], rows: string[][]): ReactNode {
     ),
   );
 }
-
-const STYLE = `
-body { font: 15px/1.5 "Inter", "Noto Sans", system-ui, sans-serif; color: #16202b; background: #fff; margin: 0; }
-main { max-width: 60rem; margin: 0 auto; padding: 2.5rem 1.5rem; }
-h1 { font-size: 1.6rem; margin: 0; } h2 { font-size: 1.1rem; margin: 2rem 0 .5rem; }
-.lead { margin: .2rem 0 0; color: #44525f; } .summary { font-size: 1.05rem; border-left: 4px solid #2f6fb3; padding-left: .8rem; }
-dl { display: grid; grid-template-columns: repeat(auto-fit, minmax(14rem, 1fr)); gap: .5rem 1.5rem; }
-dt { color: #5b6875; font-size: .85rem; } dd { margin: 0; overflow-wrap: anywhere; }
-table { border-collapse: collapse; width: 100%; } th, td { text-align: left; vertical-align: top; padding: .35rem .6rem .35rem 0; border-bottom: 1px solid #d8dee4; overflow-wrap: anywhere; }
-th { font-size: .85rem; color: #5b6875; } li { margin: .35rem 0; overflow-wrap: anywhere; }
-.evidence { display: block; color: #5b6875; font-size: .85rem; overflow-wrap: anywhere; }
-footer { margin-top: 2.5rem; color: #5b6875; font-size: .85rem; }
-@media print { main { padding: 0; } }
-`;

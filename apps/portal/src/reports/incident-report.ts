@@ -1,4 +1,6 @@
-import { type ChainNode, MITIGATION_STATUS_TABLE, type MitigationStatus } from "@tms/records";
+import { MITIGATION_STATUS_TABLE, type MitigationStatus } from "@tms/records";
+import { type ChainRow, type ChainSource, chainRows } from "./chain-rows.ts";
+import { zonedTime, zoneName } from "./report-time.ts";
 import { visibleDeep } from "./visible-text.ts";
 
 /** What an incident report is made of: the page's own answer, whatever made it. */
@@ -14,14 +16,15 @@ export interface ReportSource {
   malicious: readonly { text: string; evidence: readonly string[] }[];
   done: readonly { text: string; at: string; evidence: readonly string[] }[];
   recommended: readonly { text: string; why: string }[];
-  chains: readonly {
-    nodes: readonly ChainNode[];
-    edges: readonly { from: string; to: string; kind: string; at?: string | undefined; quality: string }[];
-    rootCause: string | null;
-    rootCauseReason: string;
-    path: readonly string[];
+  chains: readonly ChainSource[];
+  story: readonly {
+    shortId: string;
+    occurredAt: string;
+    kind: string;
+    status: MitigationStatus;
+    host: string;
+    detail?: string | null;
   }[];
-  story: readonly { shortId: string; occurredAt: string; kind: string; status: MitigationStatus; host: string }[];
   dataComplete: { complete: boolean; text: string };
 }
 
@@ -29,102 +32,75 @@ export interface ReportSource {
 export interface Report {
   title: string;
   subtitle: string;
+  customer: string;
   madeAt: string;
   zone: string;
   summary: string;
   facts: { name: string; value: string }[];
-  malicious: { text: string; evidence: string[] }[];
+  /** Each claim with the number under which its evidence stands. */
+  malicious: { text: string; number: string }[];
   chains: { reason: string; rows: ChainRow[] }[];
-  done: { at: string; text: string; evidence: string[] }[];
+  done: { at: string; text: string; number: string }[];
   recommended: { text: string; why: string }[];
   story: { id: string; at: string; kind: string; status: string }[];
-  dataComplete: string;
-}
-
-export interface ChainRow {
-  at: string;
-  text: string;
-  detail: string;
-  mark: string;
+  dataComplete: { complete: boolean; text: string };
+  evidence: { number: string; lines: string[] }[];
 }
 
 export function reportOf(source: ReportSource, made: { at: Date; zone: string }): Report {
-  const time = (text: string) => zoned(text, made.zone);
+  const time = (text: string) => zonedTime(text, made.zone);
+  const evidence: Report["evidence"] = [];
+  const numbered = (lines: readonly string[]) => {
+    if (lines.length === 0) return "";
+    const number = String(evidence.length + 1);
+    evidence.push({ number, lines: [...lines] });
+    return number;
+  };
   const report: Report = {
     title: `Incident ${source.shortId}`,
     subtitle: source.title,
+    customer: source.customer.name,
     madeAt: time(made.at.toISOString()),
-    zone: made.zone,
+    zone: zoneName(made.at, made.zone),
     summary: source.summary,
     facts: [
       { name: "Customer", value: source.customer.name },
       { name: "Severity", value: source.severity },
-      { name: "Endpoints", value: source.endpoints.map((one) => `${one.host} (${one.id})`).join(", ") },
-      { name: "First event", value: time(source.firstEventAt) },
-      { name: "Last event", value: time(source.lastEventAt) },
+      { name: source.endpoints.length === 1 ? "Endpoint" : "Endpoints", value: hostsOf(source) },
+      { name: "First seen", value: time(source.firstEventAt) },
+      { name: "Last change", value: time(source.lastEventAt) },
     ],
-    malicious: source.malicious.map((one) => ({ text: one.text, evidence: [...one.evidence] })),
+    malicious: source.malicious.map((one) => ({ text: one.text, number: numbered(one.evidence) })),
     chains: source.chains.map((chain) => ({ reason: chain.rootCauseReason, rows: chainRows(chain, time) })),
-    done: source.done.map((one) => ({ at: time(one.at), text: one.text, evidence: [...one.evidence] })),
+    done: source.done.map((one) => ({ at: time(one.at), text: one.text, number: numbered(one.evidence) })),
     recommended: source.recommended.map((one) => ({ ...one })),
     story: source.story.map((event) => ({
       id: event.shortId,
       at: time(event.occurredAt),
-      kind: event.kind,
-      status: MITIGATION_STATUS_TABLE[event.status].text,
+      kind: EVENT_TEXT[event.kind] ?? event.kind,
+      status: statusText(event),
     })),
-    dataComplete: source.dataComplete.text,
+    dataComplete: { ...source.dataComplete },
+    evidence,
   };
   return visibleDeep(report);
 }
 
-/** The chain as a table, first cause first, each step with the edge that led to it. */
-function chainRows(chain: ReportSource["chains"][number], time: (text: string) => string): ChainRow[] {
-  const place = new Map(chain.path.map((id, index) => [id, index]));
-  const ordered = [...chain.nodes].sort((one, other) => {
-    const [a, b] = [place.get(one.id) ?? Number.MAX_SAFE_INTEGER, place.get(other.id) ?? Number.MAX_SAFE_INTEGER];
-    return a - b;
-  });
-  return ordered.map((node) => {
-    const incoming = chain.edges.filter((edge) => edge.to === node.id);
-    const names = incoming.map((edge) => {
-      const from = chain.nodes.find((one) => one.id === edge.from);
-      return `${EDGE_TEXT[edge.kind] ?? edge.kind} ${from === undefined ? "?" : shortName(from)}${edge.quality === "inferred" ? " (inferred)" : ""}`;
-    });
-    const at = node.startedAt ?? incoming.find((edge) => edge.at !== undefined)?.at;
-    return {
-      at: at === undefined ? "" : time(at),
-      text: `${node.kind} ${shortName(node)}`,
-      detail: [...names, ...(node.commandLine === undefined ? [] : [node.commandLine]), node.reason ?? ""]
-        .filter((part) => part !== "")
-        .join(" · "),
-      mark: node.id === chain.rootCause ? "first cause" : node.detected === true ? "detected" : "",
-    };
-  });
-}
-
-/** How a node came out of the one before it; edges run from cause to effect. */
-const EDGE_TEXT: Record<string, string> = {
-  started: "started by",
-  wrote: "written by",
-  read: "had read",
-  connected: "connected by",
-  persisted: "line written by",
-  executed: "executed from",
+const EVENT_TEXT: Record<string, string> = {
+  detection: "Detection",
+  assessment: "Assessment",
+  forensics: "Forensic package",
+  deployment: "Pattern deployment",
+  cleanup: "Cleanup",
+  rollback: "Undo of the cleanup",
 };
 
-function shortName(node: ChainNode): string {
-  const name = node.image ?? node.path ?? node.remote ?? node.line ?? node.kind;
-  return node.pid === undefined ? name : `${name} (${node.pid})`;
+function hostsOf(source: ReportSource): string {
+  return source.endpoints.map(({ host }) => host).join(", ");
 }
 
-function zoned(text: string, zone: string): string {
-  const at = new Date(text);
-  if (Number.isNaN(at.getTime())) return text;
-  const shown = new Intl.DateTimeFormat("en-GB", {
-    timeZone: zone,
-    dateStyle: "medium",
-    timeStyle: "medium",
-  }).format(at);
-  return `${shown} ${zone}`;
+function statusText(event: ReportSource["story"][number]): string {
+  const status = MITIGATION_STATUS_TABLE[event.status].text;
+  const detail = event.detail ?? "";
+  return detail === "" ? status : `${status}. ${detail}`;
 }

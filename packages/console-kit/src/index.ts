@@ -6,6 +6,7 @@ export { ProblemLine } from "./dialog/ProblemLine.tsx";
 export { EventFacts, ReceivedFact } from "./events/EventFacts.tsx";
 export { EventColumns, StepsPanel } from "./events/EventPanels.tsx";
 export { statusRow, useEventColumns } from "./events/event-columns.tsx";
+export { lastOf, SinceThen } from "./events/SinceThen.tsx";
 export { AppFrame, type MenuEntry } from "./frame/AppFrame.tsx";
 export { type Fact, FactsStrip } from "./frame/FactsStrip.tsx";
 export { type Crumb, Page } from "./frame/Page.tsx";
@@ -54,6 +55,7 @@ export { CommandLine, Copyable, CopyButton } from "./text/Copyable.tsx";
 export { escapeForeignText } from "./text/escape-foreign.ts";
 export { ForeignText } from "./text/ForeignText.tsx";
 export { ByteCount, bytesText, countText } from "./text/numbers.tsx";
+export { shortPatternId } from "./text/short-pattern-id.ts";
 export { useClock } from "./time/clock-context.tsx";
 export {
   absoluteText,

@@ -5,6 +5,7 @@ import {
   ForeignText,
   Page,
   StateInline,
+  shortPatternId,
   TableFoot,
   TimeBoth,
   TimeCell,
@@ -115,7 +116,7 @@ function useColumns(): DataColumn<MitigatorCase>[] {
         row.pattern === null ? (
           <span className="tms-small">{words("case.noPattern")}</span>
         ) : (
-          `${row.pattern.id} v${row.pattern.version}`
+          `${shortPatternId(row.pattern.id)} v${row.pattern.version}`
         ),
     },
   ];

@@ -48,7 +48,7 @@ export function ConnectionFacts(props: { connection: PortalConnection }): ReactN
   const facts: Fact[] = [
     {
       label: words("fact.registeredAs"),
-      value: `${registration.customer.name ?? registration.customer.id.slice(0, 8)} / ${settings?.name ?? ""}`,
+      value: `${registration.customer.name ?? settings?.userName ?? registration.customer.id} / ${settings?.name ?? ""}`,
       small: words("fact.sinceDate", { date: longDateText(new Date(registration.registeredAt), zone) }),
     },
     lastHeartbeatAt === null

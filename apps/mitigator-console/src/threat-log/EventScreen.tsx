@@ -4,12 +4,15 @@ import {
   EventFacts,
   type Fact,
   ForeignText,
+  lastOf,
   Page,
   Panel,
   ProblemLine,
   ReceivedFact,
+  SinceThen,
   StateBlock,
   StateInline,
+  shortPatternId,
   statusRow,
   TimeBoth,
   ToneShape,
@@ -63,7 +66,12 @@ function LoadedEvent(props: { view: EventView }): ReactNode {
           </a>
         ),
       })}
-      badges={<StateBlock state={statusRow(event)} announce />}
+      badges={
+        <>
+          <StateBlock state={statusRow(event)} announce />
+          <SinceThen event={event} story={data.story} />
+        </>
+      }
       actions={<TurnOf view={data} />}
     >
       <EventFacts event={event} body={data.body} story={data.story} last={useAtPortal(data)} />
@@ -89,7 +97,8 @@ function useAtPortal(view: EventView): Fact {
 function TurnOf(props: { view: EventView }): ReactNode {
   const words = useWords();
   const { view } = props;
-  const since = <TimeBoth at={view.case?.stateSince ?? view.event.occurredAt} />;
+  const last = lastOf(view.event, view.story);
+  const since = <TimeBoth at={view.case?.stateSince ?? last.occurredAt} />;
   if (view.case !== null) {
     const turn = view.case.turn;
     return (
@@ -99,7 +108,7 @@ function TurnOf(props: { view: EventView }): ReactNode {
       />
     );
   }
-  const waits = MITIGATION_STATUS_TABLE[view.event.status].needsAction;
+  const waits = MITIGATION_STATUS_TABLE[last.status].needsAction;
   return (
     <StateInline
       state={waits ? { text: words("turn.you"), tone: "wait" } : { text: words("turn.nobody"), tone: "still" }}
@@ -112,8 +121,9 @@ function RecommendedAction(props: { view: EventView }): ReactNode {
   const words = useWords();
   const [open, setOpen] = useState(false);
   const { view } = props;
-  const row = MITIGATION_STATUS_TABLE[view.event.status];
-  const maySubmit = view.event.status === "unresolved-threats-remain" && view.case === null;
+  const last = lastOf(view.event, view.story);
+  const row = MITIGATION_STATUS_TABLE[last.status];
+  const maySubmit = last.status === "unresolved-threats-remain" && view.case === null;
   return (
     <Panel
       title={words("event.recommended")}
@@ -166,7 +176,7 @@ function CaseOfEvent(props: { view: EventView }): ReactNode {
           state={DEPLOYMENT_STATE_TABLE[deployment.state]}
           small={
             <>
-              <ForeignText text={deployment.title} /> {deployment.pattern} v{deployment.version}
+              <ForeignText text={deployment.title} />, {shortPatternId(deployment.pattern)} v{deployment.version}
             </>
           }
         />

@@ -9,6 +9,7 @@ import {
   ProblemLine,
   StateBlock,
   StateInline,
+  shortPatternId,
   TimeAgo,
   TimeBoth,
   useRouteParam,
@@ -84,7 +85,7 @@ function LoadedCase(props: { detail: CaseDetail }): ReactNode {
           <CommandsPanel detail={detail} />
           <PatternsPanel detail={detail} />
           {detail.packages.map((found) => (
-            <PackagePanel key={found.id} found={found} />
+            <PackagePanel key={found.id} found={found} product={detail.product} />
           ))}
           {detail.note === "" ? null : (
             <Panel title={words("case.note")}>
@@ -149,7 +150,7 @@ function CaseFacts(props: { detail: CaseDetail }): ReactNode {
               words("case.noPattern")
             ) : (
               <a className="tms-link" href={paths.pattern(pattern.id, pattern.version)}>
-                {pattern.id} v{pattern.version}
+                {shortPatternId(pattern.id)} v{pattern.version}
               </a>
             ),
           small: pattern === undefined ? words("case.noPatternWhy") : PATTERN_STATE_TABLE[pattern.state].text,
@@ -195,7 +196,7 @@ function PatternsPanel(props: { detail: CaseDetail }): ReactNode {
             />
             <span>
               <a className="tms-link tms-strong" href={paths.pattern(pattern.id, pattern.version)}>
-                {pattern.id} v{pattern.version}
+                {shortPatternId(pattern.id)} v{pattern.version}
               </a>{" "}
               <ForeignText text={pattern.title} />
             </span>

@@ -6,7 +6,7 @@ import { useWords } from "../words.ts";
 type Found = CaseDetail["packages"][number];
 
 /** The forensic package and who had it when. It is opened with an expert's own key, never here. */
-export function PackagePanel(props: { found: Found }): ReactNode {
+export function PackagePanel(props: { found: Found; product: CaseDetail["product"] }): ReactNode {
   const words = useWords();
   const { found } = props;
   const tone = found.state === "complete" ? "ok" : found.state === "failed" ? "fail" : "move";
@@ -55,12 +55,12 @@ export function PackagePanel(props: { found: Found }): ReactNode {
                   {words(`custody.${entry.action}`)}
                   {entry.detail === "" ? null : (
                     <span className="tms-cell-second">
-                      <ForeignText text={entry.detail} />
+                      <ForeignText text={withShortHashes(entry.detail)} />
                     </span>
                   )}
                 </td>
                 <td>
-                  <ForeignText text={entry.who} />
+                  <ForeignText text={entry.who === `product ${props.product.id}` ? props.product.name : entry.who} />
                 </td>
                 <td>
                   <Copyable text={entry.hash} what={words("package.entry")} truncate="hash" />
@@ -72,4 +72,9 @@ export function PackagePanel(props: { found: Found }): ReactNode {
       </section>
     </Panel>
   );
+}
+
+/** The package's hash stands whole above the table; here it only has to be told apart. */
+function withShortHashes(text: string): string {
+  return text.replace(/\b([0-9a-f]{8})[0-9a-f]{48}([0-9a-f]{8})\b/g, "$1…$2");
 }

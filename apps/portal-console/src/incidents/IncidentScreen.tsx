@@ -16,7 +16,7 @@ import {
   useRouteParam,
 } from "@tms/console-kit";
 import type { IncidentDetail } from "@tms/contracts/portal";
-import { INCIDENT_STATE_TABLE, INCIDENT_STATES } from "@tms/records";
+import { CASE_STATE_TABLE, CASE_STATES, INCIDENT_STATE_TABLE, INCIDENT_STATES, type StateRow } from "@tms/records";
 import type { ReactNode } from "react";
 import { api } from "../api.ts";
 import { paths } from "../paths.ts";
@@ -203,7 +203,7 @@ function StoryPanel(props: { incident: IncidentDetail }): ReactNode {
       <ul className="tms-list" id="story">
         {incident.story.map((event) => (
           <li key={event.id} id={`evidence-${event.id}`}>
-            <StateInline state={statusRow(event)} small={<TimeBoth at={event.occurredAt} />} />
+            <StateInline state={statusRow(event)} small={<TimeAbsolute at={event.occurredAt} />} />
             <span>
               <a className="tms-link tms-strong" href={paths.event(incident.customer.id, event.id)}>
                 {event.shortId}
@@ -224,17 +224,18 @@ function StoryPanel(props: { incident: IncidentDetail }): ReactNode {
 
 function RecommendedPanel(props: { incident: IncidentDetail }): ReactNode {
   const words = useWords();
-  const { recommended, cases } = props.incident;
+  const { recommended, cases, state } = props.incident;
+  const open = state === "new" || state === "in-progress";
   return (
     <Panel
       title={words("incident.recommended")}
-      icon={<ToneShape tone={recommended.length === 0 ? "ok" : "wait"} />}
+      icon={<ToneShape tone={recommended.length === 0 ? "ok" : open ? "wait" : "still"} still="away" />}
       padded={false}
     >
       <ul className="tms-list">
         {recommended.map((action) => (
           <li key={action.text}>
-            <ToneShape tone="wait" />
+            <ToneShape tone={open ? "wait" : "next"} />
             <span>
               <strong>
                 <ForeignText text={action.text} />
@@ -253,18 +254,25 @@ function RecommendedPanel(props: { incident: IncidentDetail }): ReactNode {
         ) : null}
         {cases.map((found) => (
           <li key={found.id}>
-            <ToneShape tone="move" />
+            <ToneShape tone={caseRow(found.state).tone} still={caseRow(found.state).still} />
             <span>
               <a className="tms-link tms-strong" href={paths.case(found.id)}>
                 {found.shortId}
               </a>
-              <span className="tms-cell-second">{words("incident.caseState", { state: found.state })}</span>
+              <span className="tms-cell-second">
+                {words("incident.caseState", { state: caseRow(found.state).text.toLowerCase() })}
+              </span>
             </span>
           </li>
         ))}
       </ul>
     </Panel>
   );
+}
+
+function caseRow(state: string): StateRow {
+  const known = CASE_STATES.find((one) => one === state);
+  return known === undefined ? { text: state, tone: "gap" } : CASE_STATE_TABLE[known];
 }
 
 function DataPanel(props: { incident: IncidentDetail }): ReactNode {

@@ -2,6 +2,7 @@ import { countText, ForeignText, Pairs, Panel, StateInline, ToneShape } from "@t
 import type { PatternCheck } from "@tms/contracts/portal";
 import type { ReactNode } from "react";
 import { useWords } from "../words.ts";
+import { originText, verbText } from "./manifest-face.ts";
 
 /** What the expert's own tool found: compiles, goodware, backtest, dry run. */
 export function CheckPanel(props: { check: PatternCheck | null }): ReactNode {
@@ -74,7 +75,8 @@ export function CheckPanel(props: { check: PatternCheck | null }): ReactNode {
           <li key={step.step}>
             <ToneShape tone={step.found ? "ok" : "still"} still="away" />
             <span>
-              <ForeignText text={`${step.verb} ${step.target}`} mono block />
+              {verbText(step.verb)}{" "}
+              <ForeignText text={originText(step.target)} mono={originText(step.target) === step.target} />
               <span className="tms-cell-second">{words(step.found ? "check.dryFound" : "check.dryNotFound")}</span>
             </span>
           </li>

@@ -9,6 +9,7 @@ import {
   ProblemLine,
   StateBlock,
   StateInline,
+  shortPatternId,
   TimeAbsolute,
   TimeBoth,
   ToneShape,
@@ -22,7 +23,7 @@ import { paths } from "../paths.ts";
 import { useWords } from "../words.ts";
 import { CheckPanel } from "./CheckPanel.tsx";
 import { DeploymentsPanel } from "./DeploymentsPanel.tsx";
-import { type ManifestFace, manifestFaceSchema, targetText } from "./manifest-face.ts";
+import { limitText, type ManifestFace, manifestFaceSchema, targetText, verbText } from "./manifest-face.ts";
 
 export function PatternScreen(): ReactNode {
   const words = useWords();
@@ -51,10 +52,10 @@ function LoadedPattern(props: { pattern: PatternDetail }): ReactNode {
     <Page
       crumbs={[
         { label: words("menu.patterns"), href: paths.patterns() },
-        { label: `${pattern.id} v${pattern.version}` },
+        { label: `${shortPatternId(pattern.id)} v${pattern.version}` },
       ]}
       title={<ForeignText text={pattern.title} />}
-      plainTitle={`${pattern.id} v${pattern.version}`}
+      plainTitle={`${shortPatternId(pattern.id)} v${pattern.version}`}
       badges={<StateBlock state={PATTERN_STATE_TABLE[pattern.state]} announce />}
     >
       <PatternFacts pattern={pattern} />
@@ -213,25 +214,20 @@ function ContentsPanel(props: { face: ManifestFace }): ReactNode {
         ))}
         {face.cleanup.map((step) => (
           <li key={step.step}>
-            <span className="tms-strong">
-              <ForeignText text={step.verb} mono />
-            </span>
             <span>
-              <ForeignText text={targetText(step.target)} mono block />
+              <strong>{verbText(step.verb)}</strong> <ForeignText text={targetText(step.target)} />
               <span className="tms-cell-second">
-                <ForeignText text={step.step} />
+                <ForeignText text={step.step} mono /> <ForeignText text={step.verb} mono />
               </span>
             </span>
           </li>
         ))}
-        {Object.entries(face.limits).map(([name, limit]) => (
-          <li key={name}>
+        {Object.keys(face.limits).length === 0 ? null : (
+          <li>
             <span className="tms-small">{words("pattern.limit")}</span>
-            <span>
-              <ForeignText text={name} mono /> {limit}
-            </span>
+            <span>{limitText(face.limits)}</span>
           </li>
-        ))}
+        )}
       </ul>
     </Panel>
   );

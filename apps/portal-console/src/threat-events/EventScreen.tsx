@@ -2,10 +2,12 @@ import {
   EventColumns,
   EventFacts,
   ForeignText,
+  lastOf,
   Page,
   Panel,
   ProblemLine,
   ReceivedFact,
+  SinceThen,
   StateBlock,
   statusRow,
   ToneShape,
@@ -46,14 +48,19 @@ function LoadedEvent(props: {
   const words = useWords();
   const { view, customer } = props;
   const { event } = view;
-  const row = MITIGATION_STATUS_TABLE[event.status];
+  const row = MITIGATION_STATUS_TABLE[lastOf(event, view.story).status];
   return (
     <Page
       crumbs={[{ label: words("menu.events"), href: paths.events(customer) }, { label: event.shortId }]}
       title={<ForeignText text={event.threatName} />}
       plainTitle={`${event.shortId} ${words("menu.events")}`}
       subtitle={words.rich("event.on", { host: <ForeignText text={event.host} /> })}
-      badges={<StateBlock state={statusRow(event)} announce />}
+      badges={
+        <>
+          <StateBlock state={statusRow(event)} announce />
+          <SinceThen event={event} story={view.story} />
+        </>
+      }
     >
       <EventFacts
         event={event}

@@ -1,9 +1,10 @@
 import type { EventRow } from "@tms/contracts";
-import type { ThreatEventBody } from "@tms/records";
+import { MITIGATION_STATUS_TABLE, type ThreatEventBody } from "@tms/records";
 import type { ReactNode } from "react";
 import { type Fact, FactsStrip } from "../frame/FactsStrip.tsx";
 import { SeverityBars } from "../state/SeverityBars.tsx";
 import { ForeignText } from "../text/ForeignText.tsx";
+import { shortPatternId } from "../text/short-pattern-id.ts";
 import { durationText } from "../time/format-time.ts";
 import { TimeAbsolute, TimeAgo } from "../time/TimeText.tsx";
 import { useKitWords } from "../words/kit-words.ts";
@@ -34,7 +35,7 @@ export function EventFacts(props: EventFactsProps): ReactNode {
           small:
             body.pattern === undefined
               ? words(`event.source.${body.source}`)
-              : `${body.pattern.id} v${body.pattern.version}`,
+              : `${shortPatternId(body.pattern.id)} v${body.pattern.version}`,
         },
         {
           label: words("event.severity"),
@@ -49,7 +50,7 @@ export function EventFacts(props: EventFactsProps): ReactNode {
               ? words("event.notAssessed")
               : words.rich("event.assessedAt", { time: <TimeAbsolute at={assessed.occurredAt} /> }),
         },
-        { label: words("event.cleanup"), ...useCleanupFact(body) },
+        { label: words("event.cleanup"), ...useCleanupFact(body, props.story) },
         props.last,
       ]}
     />
@@ -76,9 +77,14 @@ function PartsText(props: { body: ThreatEventBody }): ReactNode {
   return counted.join(", ");
 }
 
-function useCleanupFact(body: ThreatEventBody): { value: ReactNode; small: ReactNode } {
+function useCleanupFact(body: ThreatEventBody, story: EventRow[]): { value: ReactNode; small: ReactNode } {
   const words = useKitWords();
   const steps = body.deployment?.steps ?? [];
+  const last = story.findLast(({ kind }) => kind === "cleanup" || kind === "rollback");
+  if (steps.length === 0 && last !== undefined) {
+    const small = words.rich("event.cleanupIn", { id: last.shortId, time: <TimeAbsolute at={last.occurredAt} /> });
+    return { value: MITIGATION_STATUS_TABLE[last.status].text, small };
+  }
   if (steps.length === 0) return { value: words("event.noCleanup"), small: words("event.noCleanupWhy") };
   const done = steps.filter((step) => step.outcome === "done" || step.outcome === "nothing-to-do").length;
   const undo = body.deployment?.undo ?? "none";

@@ -54,7 +54,18 @@ export function ChainGraph(props: ChainGraphProps): ReactNode {
 }
 
 /** Below this size names are no longer read; the reader moves the picture instead. */
-const MIN_FIT_ZOOM = 0.55;
+const MIN_FIT_ZOOM = 0.75;
+
+const CANVAS_MARGIN = 48;
+const MIN_CANVAS = 300;
+const MAX_CANVAS = 860;
+
+/** As high as the picture at its own size, within bounds: a long chain is moved or zoomed, never made illegible. */
+function canvasHeight(places: Record<string, Place> | null): number {
+  if (places === null) return MIN_CANVAS * 2;
+  const bottom = Math.max(0, ...Object.values(places).map((place) => place.y)) + NODE_HEIGHT;
+  return Math.min(MAX_CANVAS, Math.max(MIN_CANVAS, bottom + CANVAS_MARGIN));
+}
 
 /** Everything that is drawn, the times in the left gutter included. */
 function wholeViewport(nodes: Node[], box: { width: number; height: number }): { x: number; y: number; zoom: number } {
@@ -164,6 +175,7 @@ function GraphCanvas(props: ChainGraphProps & { mode: ChainViewMode; onTable(): 
     <>
       <div
         className="tms-graph"
+        style={{ height: canvasHeight(places) }}
         role="application"
         // biome-ignore lint/a11y/noNoninteractiveTabindex: the graph is one tab stop with keys of its own.
         tabIndex={0}

@@ -4,7 +4,7 @@ import { ForeignText } from "../text/ForeignText.tsx";
 import { useClock } from "../time/clock-context.tsx";
 import { clockText } from "../time/format-time.ts";
 import { useKitWords } from "../words/kit-words.ts";
-import { EDGE_WORD, KIND_WORD, nameOf } from "./chain-story.ts";
+import { edgeWord, KIND_WORD, nameOf, tellingEdges } from "./chain-story.ts";
 
 /** The path of a chain in one line of boxes; the whole chain is one link away. */
 export function ChainStrip(props: { chain: ChainView }): ReactNode {
@@ -16,14 +16,19 @@ export function ChainStrip(props: { chain: ChainView }): ReactNode {
   const path = above === undefined || chain.path.includes(above.from) ? chain.path : [above.from, ...chain.path];
   // A gap lies on the edge: here it is the dash, the graph says how long it was.
   const ids = path.filter((id) => byId.get(id)?.kind !== "gap");
+  const edges = tellingEdges(chain.edges);
+  const folded = foldedOf(ids);
   const beside = chain.nodes.filter((node) => node.kind === "network" || node.kind === "persistence");
   return (
     <>
-      <ol className="tms-strip">
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a row that scrolls sideways must be reachable by keyboard. */}
+      <ol className="tms-strip" tabIndex={0} aria-label={words("graph.title")}>
         {ids.map((id, index) => {
           const node = byId.get(id);
           if (node === undefined) return null;
-          const edge = chain.edges.find((known) => known.from === ids[index - 1] && known.to === id);
+          if (index === folded.from) return <FoldedSteps key="folded" count={folded.to - folded.from} />;
+          if (index > folded.from && index < folded.to) return null;
+          const edge = edges.find((known) => known.from === ids[index - 1] && known.to === id);
           return (
             <Fragment key={id}>
               {index === 0 ? null : (
@@ -31,7 +36,7 @@ export function ChainStrip(props: { chain: ChainView }): ReactNode {
                   className="tms-strip-edge"
                   data-inferred={edge === undefined || edge.quality === "inferred" || undefined}
                 >
-                  <span>{edge === undefined || edge.from === above?.from ? "" : EDGE_WORD[edge.kind]}</span>
+                  <span>{edge === undefined || edge.from === above?.from ? "" : edgeWord(edge)}</span>
                 </li>
               )}
               <li className="tms-strip-node" data-kind={node.kind} data-detected={node.detected || undefined}>
@@ -60,21 +65,45 @@ export function ChainStrip(props: { chain: ChainView }): ReactNode {
       {beside.length === 0 ? null : (
         <ul className="tms-strip-beside">
           {beside.map((node) => {
-            const edge = chain.edges.find((known) => known.to === node.id);
+            const edge = edges.find((known) => known.to === node.id);
             const by = byId.get(edge?.from ?? "");
             return (
               <li key={node.id}>
                 {by === undefined || edge === undefined ? null : (
                   <>
-                    <ForeignText text={nameOf(by)} truncate="command" /> {EDGE_WORD[edge.kind]}{" "}
+                    <ForeignText text={nameOf(by)} truncate="command" /> {edgeWord(edge)}{" "}
                   </>
                 )}
-                <ForeignText text={nameOf(node)} mono truncate="command" />
+                <ForeignText text={node.line ?? nameOf(node)} mono truncate="command" />
               </li>
             );
           })}
         </ul>
       )}
+    </>
+  );
+}
+
+/** More boxes than this do not stand in one row. */
+const SHOWN = 6;
+const HEAD = 3;
+const TAIL = 2;
+
+function foldedOf(ids: readonly string[]): { from: number; to: number } {
+  return ids.length <= SHOWN ? { from: -1, to: -1 } : { from: HEAD, to: ids.length - TAIL };
+}
+
+function FoldedSteps(props: { count: number }): ReactNode {
+  const words = useKitWords();
+  return (
+    <>
+      <li className="tms-strip-edge">
+        <span />
+      </li>
+      <li className="tms-strip-node" data-kind="folded">
+        <span className="tms-small">{words("graph.between")}</span>
+        <strong>{words("graph.moreSteps", { count: props.count })}</strong>
+      </li>
     </>
   );
 }

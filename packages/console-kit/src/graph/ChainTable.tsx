@@ -5,7 +5,7 @@ import { ForeignText } from "../text/ForeignText.tsx";
 import { useClock } from "../time/clock-context.tsx";
 import { clockText } from "../time/format-time.ts";
 import { useKitWords } from "../words/kit-words.ts";
-import { detailOf, EDGE_WORD, KIND_WORD, nameOf, readingOrder } from "./chain-story.ts";
+import { BY_WORD, causeOf, detailOf, KIND_WORD, nameOf, readingOrder } from "./chain-story.ts";
 
 /** The equal of the graph; narrow screens and print get it. */
 export function ChainTable(props: { chain: ChainView; onSelect(id: string): void }): ReactNode {
@@ -26,7 +26,7 @@ export function ChainTable(props: { chain: ChainView; onSelect(id: string): void
         </thead>
         <tbody>
           {readingOrder(chain).map((node) => {
-            const cause = chain.edges.find((edge) => edge.to === node.id);
+            const cause = causeOf(node, chain);
             const by = chain.nodes.find((other) => other.id === cause?.from);
             const unseen = node.kind === "gap" || node.kind === "not-observed";
             return (
@@ -50,11 +50,10 @@ export function ChainTable(props: { chain: ChainView; onSelect(id: string): void
                     <span className="tms-small">{words("graph.noCause")}</span>
                   ) : (
                     <>
-                      {EDGE_WORD[cause.kind]}
-                      {cause.quality === "inferred" ? `, ${words("graph.inferred")}` : ""}
-                      <span className="tms-cell-second">
-                        {words.rich("graph.by", { name: <ForeignText text={nameOf(by)} truncate="command" /> })}
-                      </span>
+                      {BY_WORD[cause.kind]} <ForeignText text={nameOf(by)} truncate="command" />
+                      {cause.quality === "inferred" ? (
+                        <span className="tms-cell-second">{words("graph.inferred")}</span>
+                      ) : null}
                     </>
                   )}
                 </td>

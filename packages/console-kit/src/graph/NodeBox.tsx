@@ -36,7 +36,14 @@ const ICONS: Record<ChainNode["kind"], TmsIcon> = {
 };
 
 export const NODE_HEIGHT = 50;
-export const GAP_HEIGHT = 32;
+const GAP_HEIGHT = 32;
+/** What was not observed says why, in two lines. */
+const UNSEEN_HEIGHT = 66;
+
+export function heightOf(node: Pick<ChainNode, "kind">): number {
+  if (node.kind === "gap") return GAP_HEIGHT;
+  return node.kind === "not-observed" ? UNSEEN_HEIGHT : NODE_HEIGHT;
+}
 
 /** One thing of the chain, in the shape of its kind: name, then the telling detail. */
 export function NodeBox(props: NodeProps): ReactNode {
@@ -52,7 +59,7 @@ export function NodeBox(props: NodeProps): ReactNode {
       data-path={data.onPath}
       data-detected={node.detected ?? false}
       data-selected={data.selected}
-      style={{ width: NODE_WIDTH, height: isGap ? GAP_HEIGHT : NODE_HEIGHT }}
+      style={{ width: NODE_WIDTH, height: heightOf(node) }}
     >
       <NodeOutline kind={node.kind} />
       <NodeHandles />
@@ -71,12 +78,16 @@ export function NodeBox(props: NodeProps): ReactNode {
         <bdi className="tms-node-name">
           {escapeForeignText(data.gapText ?? middleTruncate(nameOf(node), "command"))}
         </bdi>
-        {isGap ? null : (
-          <bdi className="tms-node-detail tms-mono">{escapeForeignText(middleTruncate(detailOf(node), "path"))}</bdi>
-        )}
+        {isGap ? null : <bdi className="tms-node-detail tms-mono">{escapeForeignText(shortDetail(node))}</bdi>}
       </span>
     </div>
   );
+}
+
+function shortDetail(node: ChainNode): string {
+  const detail = detailOf(node);
+  if (node.kind === "not-observed") return detail;
+  return middleTruncate(detail, node.kind === "persistence" ? "command" : "path");
 }
 
 function NodeHandles(): ReactNode {

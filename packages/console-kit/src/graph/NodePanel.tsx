@@ -6,7 +6,7 @@ import { ForeignText } from "../text/ForeignText.tsx";
 import { useClock } from "../time/clock-context.tsx";
 import { clockText } from "../time/format-time.ts";
 import { useKitWords } from "../words/kit-words.ts";
-import { EDGE_WORD, KIND_WORD, nameOf } from "./chain-story.ts";
+import { BY_WORD, causeOf, KIND_WORD, nameOf } from "./chain-story.ts";
 
 /** Everything the records say about the chosen part of a chain. */
 export function NodePanel(props: { chain: ChainView; id: string }): ReactNode {
@@ -21,7 +21,7 @@ export function NodePanel(props: { chain: ChainView; id: string }): ReactNode {
     truncate: "path" | "command" | "hash",
   ): [string, ReactNode][] =>
     text === undefined ? [] : [[what, <Copyable key={what} text={text} what={what} truncate={truncate} />]];
-  const cause = props.chain.edges.find((edge) => edge.to === node.id);
+  const cause = causeOf(node, props.chain);
   const by = props.chain.nodes.find((known) => known.id === cause?.from);
   const pairs: [string, ReactNode][] = [
     ...copy(node.path, words("node.path"), "path"),
@@ -36,9 +36,10 @@ export function NodePanel(props: { chain: ChainView; id: string }): ReactNode {
   if (node.startedAt !== undefined && node.pid === undefined) pairs.push([words("node.seen"), clock(node.startedAt)]);
   if (cause !== undefined && by !== undefined) {
     pairs.push([
-      EDGE_WORD[cause.kind],
+      sentenceStart(BY_WORD[cause.kind]),
       <span key="by">
-        <Quality quality={cause.quality} /> <ForeignText text={nameOf(by)} truncate="command" />
+        <ForeignText text={nameOf(by)} truncate="command" />
+        <Quality quality={cause.quality} />
       </span>,
     ]);
   }
@@ -66,6 +67,10 @@ export function NodePanel(props: { chain: ChainView; id: string }): ReactNode {
 
 function Quality(props: { quality: "observed" | "inferred" | "snapshot" }): ReactNode {
   const words = useKitWords();
-  if (props.quality === "observed") return words("quality.by");
-  return <span className="tms-gap-text">{words(`quality.short.${props.quality}`)}</span>;
+  if (props.quality === "observed") return null;
+  return <span className="tms-gap-text">, {words(`quality.short.${props.quality}`)}</span>;
+}
+
+function sentenceStart(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
 }

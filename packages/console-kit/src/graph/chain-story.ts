@@ -3,24 +3,49 @@ import type { ChainEdge, ChainEdgeKind, ChainNode, ChainNodeKind } from "@tms/re
 
 // What a chain says, independent of how it is drawn: names, details, order, neighbours, the part that is shown first.
 
-export const EDGE_WORD: Record<ChainEdgeKind, string> = {
+const EDGE_WORD: Record<ChainEdgeKind, string> = {
   started: "started",
   wrote: "wrote",
-  read: "read",
-  connected: "connected",
+  read: "opened by",
+  connected: "connected to",
   persisted: "wrote line",
-  executed: "executed",
+  executed: "run by",
 };
 
+/** What a cause did to its effect; a file does nothing, it is run or opened. */
+export function edgeWord(edge: Pick<ChainEdge, "kind">): string {
+  return EDGE_WORD[edge.kind];
+}
+
 /** The same, said of what it was done to. */
-const BY_WORD: Record<ChainEdgeKind, string> = {
+export const BY_WORD: Record<ChainEdgeKind, string> = {
   started: "started by",
   wrote: "written by",
-  read: "read by",
+  read: "opened",
   connected: "reached by",
   persisted: "written by",
-  executed: "executed from",
+  executed: "ran",
 };
+
+/** Which of several edges between the same two things is told: seen before inferred, run before opened. */
+const TELLING: ChainEdgeKind[] = ["executed", "wrote", "persisted", "connected", "started", "read"];
+
+export function tellingEdges(edges: readonly ChainEdge[]): ChainEdge[] {
+  const best = new Map<string, ChainEdge>();
+  for (const edge of edges) {
+    const key = `${edge.from} ${edge.to}`;
+    const known = best.get(key);
+    if (known === undefined || TELLING.indexOf(edge.kind) < TELLING.indexOf(known.kind)) best.set(key, edge);
+  }
+  return [...best.values()];
+}
+
+/** The edge that best says how a thing came: along the path where it lies on it. */
+export function causeOf(node: ChainNode, chain: ChainView): ChainEdge | undefined {
+  const into = tellingEdges(chain.edges.filter((edge) => edge.to === node.id));
+  const before = chain.path[chain.path.indexOf(node.id) - 1];
+  return into.find((edge) => edge.from === before) ?? into.find((edge) => edge.kind !== "read") ?? into[0];
+}
 
 /** More nodes than this and only the path and its neighbours are drawn. */
 export const MAX_DRAWN_NODES = 60;
@@ -36,7 +61,7 @@ export function nameOf(node: ChainNode): string {
     case "network":
       return node.remote ?? "network";
     case "persistence":
-      return node.line ?? node.path ?? "entry";
+      return entryName(node);
     case "gap":
       return node.reason ?? "not recorded";
     case "not-observed":
@@ -56,12 +81,19 @@ export function detailOf(node: ChainNode): string {
     case "network":
       return node.startedAt === undefined ? "" : "connection out";
     case "persistence":
-      return node.path ?? "";
+      return node.line ?? node.path ?? "";
     case "gap":
       return "";
     case "not-observed":
       return node.reason ?? "";
   }
+}
+
+/** `Line in the crontab of ana` for `…/crontabs/ana`. */
+function entryName(node: ChainNode): string {
+  if (node.path === undefined) return node.line ?? "entry";
+  const user = /\/crontabs\/([^/]+)$/.exec(node.path)?.[1];
+  return user === undefined ? `Line in ${lastPart(node.path)}` : `Line in crontab of ${user}`;
 }
 
 export function lastPart(path: string): string {
@@ -109,14 +141,14 @@ export function shownPart(
   const shown = new Set(nodes.map((node) => node.id));
   return {
     nodes,
-    edges: chain.edges.filter((edge) => shown.has(edge.from) && shown.has(edge.to)),
+    edges: tellingEdges(chain.edges.filter((edge) => shown.has(edge.from) && shown.has(edge.to))),
     folded: chain.nodes.length - nodes.length,
   };
 }
 
 /** A node as one sentence, for whoever does not see the picture. */
 export function sentenceOf(node: ChainNode, chain: ChainView, clock: (at: string) => string): string {
-  const cause = chain.edges.find((edge) => edge.to === node.id);
+  const cause = causeOf(node, chain);
   const by = cause === undefined ? undefined : chain.nodes.find((other) => other.id === cause.from);
   const parts = [nameOf(node), KIND_WORD[node.kind]];
   if (cause !== undefined && by !== undefined) {

@@ -1,9 +1,9 @@
 import type { ChainView } from "@tms/contracts";
 import type { ChainEdge } from "@tms/records";
 import { type Edge, MarkerType, type Node } from "@xyflow/react";
-import { EDGE_WORD, type shownPart } from "./chain-story.ts";
+import { edgeWord, type shownPart } from "./chain-story.ts";
 import type { LayoutInput, Place } from "./layout-chain.ts";
-import { GAP_HEIGHT, NODE_HEIGHT, type NodeBoxData } from "./NodeBox.tsx";
+import { heightOf, type NodeBoxData } from "./NodeBox.tsx";
 
 type Shown = ReturnType<typeof shownPart>;
 
@@ -12,7 +12,7 @@ export function layoutInputOf(chain: ChainView, shown: Shown): LayoutInput {
   return {
     nodes: shown.nodes.map((node) => ({
       id: node.id,
-      height: node.kind === "gap" ? GAP_HEIGHT : NODE_HEIGHT,
+      height: heightOf(node),
       at: node.startedAt ?? null,
     })),
     edges: shown.edges.map(({ from, to }) => ({ from, to })),
@@ -77,7 +77,7 @@ export function flowEdgesOf(
     const dashed =
       edge.quality === "inferred" || chain.nodes.some((node) => node.id === edge.from && node.kind === "not-observed");
     const colour = isPath ? "var(--tms-ink)" : "var(--tms-edge)";
-    const word = EDGE_WORD[edge.kind];
+    const word = edgeWord(edge);
     const unseen = chain.nodes.some((node) => node.id === edge.from && node.kind === "not-observed");
     return [
       {

@@ -13,7 +13,7 @@ export type PackageId = Brand<string, "PackageId">;
 export type IncidentId = Brand<string, "IncidentId">;
 export type DirectiveId = Brand<string, "DirectiveId">;
 export type AccountId = Brand<string, "AccountId">;
-/** `CP-` and a UUID's text, made by whoever drafts the pattern. */
+/** `CP-` and a text that tells it apart at its customer, made by whoever drafts the pattern. */
 export type PatternId = Brand<string, "PatternId">;
 /** Random per stream; a new one whenever numbers may have been lost. */
 export type Epoch = Brand<string, "Epoch">;

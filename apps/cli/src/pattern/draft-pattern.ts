@@ -43,7 +43,7 @@ export const patternDraft: Command = {
       const manifest = await draftOf(opened, {
         shortId,
         caseFile,
-        id: args.text("id") ?? `CP-${newId()}`,
+        id: args.text("id") ?? `CP-${newId().slice(-12)}`,
         version: Number(args.text("version") ?? "1"),
         title: args.text("title"),
         now: io.now(),

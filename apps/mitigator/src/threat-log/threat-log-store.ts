@@ -1,4 +1,11 @@
-import type { MitigationStatus, RecordId, RootCauseRecord, ThreatEventBody, ThreatId } from "@tms/records";
+import {
+  DEPLOYMENT_STATE_TABLE,
+  type MitigationStatus,
+  type RecordId,
+  type RootCauseRecord,
+  type ThreatEventBody,
+  type ThreatId,
+} from "@tms/records";
 import { type Generated, type Kysely, sql, type Transaction } from "kysely";
 import { storableJson, storableText } from "#app/storable-text.ts";
 import type {
@@ -160,7 +167,7 @@ async function insertEvent(trx: Transaction<ThreatLogTables>, arrived: ArrivedEv
       severity: body.threat.severity,
       threat_name: storableText(body.threat.name),
       rule_id: storableText(body.threat.ruleId),
-      detail: body.detail === undefined ? null : storableText(body.detail),
+      detail: detailOf(body),
       occurred_at: record.occurredAt,
       occurred_text: record.occurredAt,
       received_at: receivedAt,
@@ -237,6 +244,12 @@ async function list(
     .offset((page.page - 1) * page.pageSize)
     .execute();
   return { rows: rows.map(eventOf), total: Number(counted.total) };
+}
+
+/** A deployment's own state where nothing else is said: "queued" alone does not say how far it came. */
+function detailOf(body: ThreatEventBody): string | null {
+  if (body.detail !== undefined) return storableText(body.detail);
+  return body.deployment === undefined ? null : DEPLOYMENT_STATE_TABLE[body.deployment.state].text;
 }
 
 function eventOf(row: Omit<EventTable, "seq"> & { seq: unknown }): LoggedEvent {

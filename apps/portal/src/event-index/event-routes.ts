@@ -1,6 +1,13 @@
 import type { ChainView, EventRow } from "@tms/contracts";
 import { portalAccessRoutes } from "@tms/contracts/portal";
-import { AppError, type ChainId, type Clock, type CustomerScope, type RootCauseChain } from "@tms/records";
+import {
+  AppError,
+  type ChainId,
+  type Clock,
+  type CustomerScope,
+  DEPLOYMENT_STATE_TABLE,
+  type RootCauseChain,
+} from "@tms/records";
 import { implement } from "@tms/server-kit";
 import type { FastifyInstance } from "fastify";
 import type { EventStore } from "./event-store.ts";
@@ -68,8 +75,13 @@ export function eventRowView(event: StoredEvent): EventRow {
     endpoint: event.endpoint,
     host: event.host,
     chain: event.chain,
-    detail: event.body.detail ?? null,
+    detail: event.body.detail ?? stateText(event.body),
   };
+}
+
+/** A deployment's own state: "queued" alone does not say how far it came. */
+function stateText(body: StoredEvent["body"]): string | null {
+  return body.deployment === undefined ? null : DEPLOYMENT_STATE_TABLE[body.deployment.state].text;
 }
 
 function missingReason(event: StoredEvent): string {

@@ -79,11 +79,15 @@ function transactionOf(
     async open(report, product) {
       const number = await take(trx, scope, "next_case");
       const change = await take(trx, scope, "next_change");
-      await sql`insert into cases_cases (customer, id, number, product, endpoint, host, threats, events, note, opened_by,
+      // Row-level security hides another customer's case, the index over all of them does not (migration 061).
+      const { rows } =
+        await sql`insert into cases_cases (customer, id, number, product, endpoint, host, threats, events, note, opened_by,
           opened_at, state, change_number)
         values (${scope.customer}, ${id}, ${number}, ${product}, ${report.endpoint}, ${report.host},
           ${report.threats}::uuid[], ${report.events}::uuid[], ${report.note}, ${report.openedBy}, ${report.openedAt},
-          ${report.state}, ${change})`.execute(trx);
+          ${report.state}, ${change})
+        on conflict do nothing returning id`.execute(trx);
+      if (rows.length === 0) throw new AppError("case.differs", { case: id });
       await note({ state: report.state, text: "Case opened.", who: report.openedBy, detail: report.note || null });
     },
     async move(state, entry, extra = {}) {

@@ -27,7 +27,7 @@ export function packageHandlers(deps: { directory: string; take: ReturnType<type
     resumed: (peer: Peer, meta: PackageMetadata, offset: number) =>
       deps.take.resumed(scopeOf(peer), peer.product, { id: meta.package, offset }),
     finished: (peer: Peer, meta: PackageMetadata, file: string) =>
-      deps.take.finished(scopeOf(peer), peer.product, { id: meta.package, file }),
+      deps.take.finished(scopeOf(peer), peer.product, { id: meta.package, sha256: meta.sha256, file }),
     failed: (peer: Peer, meta: PackageMetadata, code: ErrorCode) =>
       deps.take.failed(scopeOf(peer), { id: meta.package, caseId: meta.case, code }),
   };

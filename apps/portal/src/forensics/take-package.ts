@@ -5,6 +5,7 @@ import {
   type ErrorCode,
   type PackageId,
   type ProductId,
+  type Sha256,
 } from "@tms/records";
 import type { CustodyAction } from "./custody.ts";
 import { type AnnouncedPackage, type ForensicPackage, MAX_PACKAGE_BYTES } from "./forensic-package.ts";
@@ -62,9 +63,11 @@ export function createTakePackage(deps: TakePackageDeps) {
       const detail = `resumed at byte ${at.offset}`;
       await packages.addCustody(scope, at.id, { who: who(product), action: "upload-resumed", detail });
     },
-    async finished(scope: CustomerScope, product: ProductId, arrived: { id: PackageId; file: string }) {
+    async finished(scope: CustomerScope, product: ProductId, arrived: { id: PackageId; sha256: Sha256; file: string }) {
       const known = await packages.find(scope, arrived.id);
       if (known === null) throw new AppError("package.unknown", { package: arrived.id });
+      // Announced anew meanwhile: the custody log must not call these bytes the announced ones.
+      if (known.sha256 !== arrived.sha256) throw new AppError("package.hash_mismatch", { package: arrived.id });
       if (known.state !== "complete") {
         const blobKey = await deps.adoptBlob(scope, `forensics/${arrived.id}.age`, arrived.file);
         const detail = `${known.sizeBytes} bytes on disk`;

@@ -72,7 +72,8 @@ function killingIn(run: (context: LoopContext) => Promise<void>, victim: string,
     let done = false;
     const killOnce = () => {
       const pid = VICTIMS[victim]?.(context.installation, context) ?? 0;
-      if (done || pid <= 1) return;
+      // The one killed in the step before may still be on its way back: then the next look is early enough.
+      if (done || pid <= 1 || killed.includes(pid)) return;
       done = true;
       process.kill(pid, "SIGKILL");
       killed.push(pid);

@@ -13,6 +13,7 @@ export interface CrontabWatch {
 /** Tells the lines of crontabs: those found standing at start, and those added since, with who has the file open. */
 export function createCrontabWatch(deps: {
   paths: readonly Buffer[];
+  /** Read anew when a line appears: whoever wrote it may have opened the file since the last look. */
   processes: () => KnownProcess[];
   now: () => Date;
   emit: (event: TelemetryEvent) => void;
@@ -26,13 +27,16 @@ export function createCrontabWatch(deps: {
     if (read === "unchanged") return;
     const lines = new Set(read.lines);
     const at = deps.now().toISOString();
-    for (const line of lines) {
-      if (before?.lines.has(line)) continue;
+    const added = [...lines].filter((line) => !before?.lines.has(line));
+    const writers =
+      before === undefined || added.length === 0
+        ? []
+        : deps.processes().filter((entry) => holdsForWriting(entry, path));
+    for (const line of added) {
       if (before === undefined) {
         deps.emit({ kind: "persistence", path: text, line, at, sensor: "crontab", quality: "snapshot", process: null });
         continue;
       }
-      const writers = deps.processes().filter((entry) => holdsForWriting(entry, path));
       if (writers.length === 0) {
         deps.emit({ kind: "persistence", path: text, line, at, sensor: "crontab", quality: "observed", process: null });
       }

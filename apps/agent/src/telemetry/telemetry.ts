@@ -37,9 +37,14 @@ export function createTelemetry(deps: {
   const emit = (event: TelemetryEvent): void => log.add(event);
   const now = (): Date => deps.clock.now();
   const processes: ProcessTable = createProcessTable({ watched: deps.watched, extraPaths: deps.crontabs, now, emit });
-  const crontabs = createCrontabWatch({ paths: deps.crontabs, processes: () => processes.all(), now, emit });
+  const crontabs = createCrontabWatch({ paths: deps.crontabs, processes: processesNow, now, emit });
   let poller: NodeJS.Timeout | null = null;
   let hint: NodeJS.Timeout | null = null;
+
+  function processesNow() {
+    processes.poll("everywhere");
+    return processes.all();
+  }
 
   function look(where: "young-and-related" | "everywhere"): void {
     // A failing look must not end the sensor: it is told, and the next poll tries again.

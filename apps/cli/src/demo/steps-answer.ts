@@ -10,6 +10,8 @@ import { StepFailed, until } from "./until.ts";
 /** Step 7: Submit a Case; the endpoint's package arrives whole. */
 export async function submitCase(context: LoopContext): Promise<void> {
   const { atMitigator, atPortal } = context.installation;
+  // A person whose console does not answer for a moment looks again before pressing the button.
+  await until("the mitigator's console", 30, () => atMitigator.whoAmI({}));
   const submitted = await atMitigator.submitCase({
     body: { event: need(context, "event") as RecordId, note: "It starts itself again." },
   });

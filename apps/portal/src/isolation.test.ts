@@ -132,7 +132,7 @@ function putOverSsh(as: FakeAgent, userName: string, batch: ReturnType<typeof fi
     );
     client.connect({
       host: "127.0.0.1",
-      port: portal.ready.logServer?.ssh?.port,
+      port: portal.ready.logServer?.ssh?.port ?? 0,
       username: userName,
       privateKey: as.keys.sshPrivateKey,
     });

@@ -85,11 +85,25 @@ export interface SiteDeps {
 
 export type Site = ReturnType<typeof composeSite>;
 
+/** Calls back when the portal answers again after it did not: what waited for it need not wait for a clock as well. */
+function createReturnWatch(onReturn: () => void) {
+  let before = "stopped";
+  return (phase: string) => {
+    const isBack = phase === "connected" && before !== "connected";
+    before = phase;
+    if (isBack) onReturn();
+  };
+}
+
 /** Puts together everything that works by itself: relay, orders, cases, patterns and the line to the portal. */
 export function composeSite(deps: SiteDeps) {
   const { stores, clock, log } = deps;
   const live: { loops: Loops | null; agents: number } = { loops: null, agents: 0 };
   const wake = (name: LoopName) => live.loops?.wake(name);
+  const heed = createReturnWatch(() => {
+    wake("patterns");
+    wake("cases");
+  });
 
   const makeLink = createLinkMaker({
     keys: deps.keys,
@@ -106,7 +120,10 @@ export function composeSite(deps: SiteDeps) {
       else if (kind === "case-changed") wake("cases");
       else line.sendNow();
     },
-    onState: () => wake("arrivals"),
+    onState: ({ phase }) => {
+      wake("arrivals");
+      heed(phase);
+    },
     clock,
     log,
   });

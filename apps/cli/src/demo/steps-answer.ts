@@ -16,7 +16,7 @@ export async function submitCase(context: LoopContext): Promise<void> {
     body: { event: need(context, "event") as RecordId, note: "It starts itself again." },
   });
   context.found.case = submitted.id;
-  await until("the forensic package at the portal", 30, async () => {
+  await until("the forensic package at the portal", 60, async () => {
     const view = await atPortal.getCase({ params: { id: submitted.id } });
     return view.state === "new" && view.packages.some(({ state }) => state === "complete") ? view : null;
   });

@@ -1,5 +1,12 @@
 import type { Directive, DirectiveOutcome } from "@tms/contracts/link";
-import { createLowerLink, type LinkLog, type LowerKeys, type LowerLink, type Spool } from "@tms/link/lower";
+import {
+  createLowerLink,
+  type LinkLog,
+  type LinkState,
+  type LowerKeys,
+  type LowerLink,
+  type Spool,
+} from "@tms/link/lower";
 import type { Clock } from "@tms/records";
 import type { LineWord } from "./portal-line.ts";
 import type { StoredRegistration } from "./portal-link-store.ts";
@@ -20,7 +27,7 @@ export interface LinkMakerDeps {
   describe: () => LineDescription;
   /** What the portal hints at; doing it is our own affair, and repeated until it is done. */
   onHint: (kind: "look-for-patterns" | "case-changed" | "send-now") => void;
-  onState: () => void;
+  onState: (state: LinkState) => void;
   clock: Clock;
   log: LinkLog;
 }

@@ -3,6 +3,7 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { AppError } from "@tms/records";
 import ssh2 from "ssh2";
+import { makeSshKey } from "./make-ssh-key.ts";
 import { readIfThere, writeDurably } from "./private-file.ts";
 
 export interface SshHostKey {
@@ -18,7 +19,7 @@ export async function createSshHostKey(directory: string): Promise<SshHostKey> {
   const path = join(directory, "ssh-host-key");
   let privatePem = await readIfThere(path);
   if (privatePem === null) {
-    privatePem = ssh2.utils.generateKeyPairSync("ed25519").private;
+    privatePem = makeSshKey();
     await writeDurably(path, privatePem);
   }
   const parsed = ssh2.utils.parseKey(privatePem);

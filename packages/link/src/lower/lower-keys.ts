@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { AppError } from "@tms/records";
 import { makeEd25519, publicSpkiOf } from "@tms/signing";
 import ssh2 from "ssh2";
+import { makeSshKey } from "../authority/make-ssh-key.ts";
 import { readIfThere, writeDurably } from "../authority/private-file.ts";
 
 /**
@@ -27,10 +28,7 @@ export interface LowerKeys {
 export async function createLowerKeys(directory: string): Promise<LowerKeys> {
   await mkdir(directory, { recursive: true, mode: 0o700 });
   const tlsPrivatePem = await openOrMake(join(directory, "tls-key.pem"), makeTlsKey);
-  const sshPrivateKey = await openOrMake(
-    join(directory, "ssh-key"),
-    () => ssh2.utils.generateKeyPairSync("ed25519").private,
-  );
+  const sshPrivateKey = await openOrMake(join(directory, "ssh-key"), () => makeSshKey());
   const signingPrivatePem = await openOrMake(join(directory, "signing-key.pem"), () => makeEd25519().privatePkcs8Pem);
   return {
     directory,

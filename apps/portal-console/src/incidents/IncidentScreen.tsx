@@ -50,6 +50,7 @@ function LoadedIncident(props: { incident: IncidentDetail }): ReactNode {
       title={<ForeignText text={incident.title} />}
       plainTitle={`${incident.shortId} ${words("menu.incidents")}`}
       badges={<StateBlock state={INCIDENT_STATE_TABLE[incident.state]} announce />}
+      subtitle={words(`incident.turn.${incident.state}`)}
       actions={<StateMenu incident={incident} />}
     >
       <IncidentFacts incident={incident} />

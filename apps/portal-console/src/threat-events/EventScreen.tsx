@@ -9,7 +9,9 @@ import {
   ReceivedFact,
   SinceThen,
   StateBlock,
+  StateInline,
   statusRow,
+  TimeBoth,
   ToneShape,
   useRouteParam,
 } from "@tms/console-kit";
@@ -55,6 +57,16 @@ function LoadedEvent(props: {
       title={<ForeignText text={event.threatName} />}
       plainTitle={`${event.shortId} ${words("menu.events")}`}
       subtitle={words.rich("event.on", { host: <ForeignText text={event.host} /> })}
+      actions={
+        <StateInline
+          state={
+            row.needsAction
+              ? { text: words("event.waitsForSite"), tone: "move" }
+              : { text: words("turn.nobody"), tone: "still", still: "away" }
+          }
+          small={words.rich("since", { time: <TimeBoth at={lastOf(event, view.story).occurredAt} /> })}
+        />
+      }
       badges={
         <>
           <StateBlock state={statusRow(event)} announce />

@@ -113,8 +113,8 @@ function nameOf(node: ChainNode): string {
   return node.pid === undefined ? last : `${last} (pid ${node.pid})`;
 }
 
-const SHOWN = 48;
-const HEAD = 18;
+const SHOWN = 38;
+const HEAD = 14;
 
 /** The middle goes, the ends stay: they tell paths and command lines apart. The full text stands in the evidence. */
 function middle(text: string): string {

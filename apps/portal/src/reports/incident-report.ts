@@ -53,7 +53,9 @@ export function reportOf(source: ReportSource, made: { at: Date; zone: string })
   const numbered = (lines: readonly string[]) => {
     if (lines.length === 0) return "";
     const number = String(evidence.length + 1);
-    evidence.push({ number, lines: [...lines] });
+    const events = lines.filter((line) => EVENT_ID.test(line));
+    const rest = lines.filter((line) => !EVENT_ID.test(line));
+    evidence.push({ number, lines: events.length === 0 ? rest : [`Events: ${events.join(", ")}`, ...rest] });
     return number;
   };
   const report: Report = {
@@ -65,7 +67,7 @@ export function reportOf(source: ReportSource, made: { at: Date; zone: string })
     summary: source.summary,
     facts: [
       { name: "Customer", value: source.customer.name },
-      { name: "Severity", value: source.severity },
+      { name: "Severity", value: source.severity.charAt(0).toUpperCase() + source.severity.slice(1) },
       { name: source.endpoints.length === 1 ? "Endpoint" : "Endpoints", value: hostsOf(source) },
       { name: "First seen", value: time(source.firstEventAt) },
       { name: "Last change", value: time(source.lastEventAt) },
@@ -85,6 +87,8 @@ export function reportOf(source: ReportSource, made: { at: Date; zone: string })
   };
   return visibleDeep(report);
 }
+
+const EVENT_ID = /^E-[0-9]+$/;
 
 const EVENT_TEXT: Record<string, string> = {
   detection: "Detection",

@@ -17,5 +17,5 @@ export function zonedTime(text: string, zone: string): string {
 export function zoneName(at: Date, zone: string): string {
   const parts = new Intl.DateTimeFormat("en-GB", { timeZone: zone, timeZoneName: "shortOffset" }).formatToParts(at);
   const offset = parts.find(({ type }) => type === "timeZoneName")?.value.replace("GMT", "UTC") ?? "UTC";
-  return zone === offset ? zone : `${zone}, ${offset}`;
+  return zone === offset || zone === "UTC" ? zone : `${zone}, ${offset}`;
 }

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { chainRows } from "./chain-rows.ts";
 import { htmlReport } from "./html-report.ts";
 import { type ReportSource, reportOf } from "./incident-report.ts";
 import { typesetPdf } from "./typeset-pdf.ts";
@@ -70,6 +71,50 @@ test("an HTML report fetches nothing and runs nothing", () => {
   const html = htmlReport(reportOf(sourceWith("plain"), MADE));
 
   expect(html).not.toMatch(/<script|<link|<img|src=|href=/);
+});
+
+test("the chain's table runs in time, what was not observed right before what came of it, long paths cut in the middle", () => {
+  const path = "/srv/a-long-folder/another-long-folder/one-more/invoice-open.sh";
+  const rows = chainRows(
+    {
+      nodes: [
+        { id: "file", kind: "file", path, startedAt: "2026-11-24T09:00:02Z", quality: "observed", detected: true },
+        { id: "unseen", kind: "not-observed", quality: "inferred", reason: "It is older than the record." },
+        {
+          id: "dash",
+          kind: "process",
+          image: "/usr/bin/dash",
+          pid: 7,
+          startedAt: "2026-11-24T09:00:01Z",
+          quality: "observed",
+        },
+      ],
+      edges: [
+        { from: "unseen", to: "dash", kind: "started", quality: "inferred" },
+        { from: "dash", to: "file", kind: "wrote", quality: "inferred" },
+      ],
+      rootCause: "dash",
+      rootCauseReason: "oldest",
+      path: ["dash", "file"],
+    },
+    (at) => at.slice(11, 19),
+  );
+
+  expect(rows.map(({ at, what, how, mark }) => [at, what, how, mark])).toEqual([
+    ["not known", "Not observed", "It is older than the record.", "Not observed"],
+    ["09:00:01", "dash (pid 7)", "what started it was not observed", "First cause"],
+    ["09:00:02", "invoice-open.sh", "written by dash (pid 7) (inferred)", "Detected"],
+  ]);
+  expect(rows[2]?.place).toMatch(/^file, \/srv\/a-long-fo.*….*invoice-open\.sh$/);
+});
+
+test("times name their zone once and what a claim rests on stands in full", () => {
+  const report = reportOf(sourceWith("plain"), MADE);
+
+  expect(report.zone).toBe("Europe/Vienna, UTC+1");
+  expect(report.madeAt).toBe("24 Nov 2026, 11:00:00");
+  expect(report.malicious).toEqual([{ text: "plain", number: "1" }]);
+  expect(report.evidence[0]).toEqual({ number: "1", lines: ["plain", "plain"] });
 });
 
 test("a PDF report is made of hostile names, with a character without a glyph made visible", async () => {

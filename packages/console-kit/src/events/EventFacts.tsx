@@ -25,7 +25,7 @@ export function EventFacts(props: EventFactsProps): ReactNode {
     <FactsStrip
       facts={[
         {
-          label: words(`event.kind.${event.kind}`),
+          label: words("event.occurred"),
           value: <TimeAbsolute at={event.occurredAt} />,
           small: <ClockFact ms={event.clockOffsetMs} />,
         },

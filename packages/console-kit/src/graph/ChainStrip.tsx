@@ -85,8 +85,8 @@ export function ChainStrip(props: { chain: ChainView }): ReactNode {
 }
 
 /** More boxes than this do not stand in one row. */
-const SHOWN = 6;
-const HEAD = 3;
+const SHOWN = 5;
+const HEAD = 2;
 const TAIL = 2;
 
 function foldedOf(ids: readonly string[]): { from: number; to: number } {

@@ -84,10 +84,16 @@ export function NodeBox(props: NodeProps): ReactNode {
   );
 }
 
+/** What fits between the round ends of an entry. */
+const LINE_SHOWN = 27;
+const LINE_HEAD = 15;
+
 function shortDetail(node: ChainNode): string {
   const detail = detailOf(node);
   if (node.kind === "not-observed") return detail;
-  return middleTruncate(detail, node.kind === "persistence" ? "command" : "path");
+  const characters = [...detail];
+  if (node.kind !== "persistence" || characters.length <= LINE_SHOWN) return middleTruncate(detail, "path");
+  return `${characters.slice(0, LINE_HEAD).join("")}…${characters.slice(LINE_HEAD - LINE_SHOWN + 1).join("")}`;
 }
 
 function NodeHandles(): ReactNode {

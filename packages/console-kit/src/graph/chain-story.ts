@@ -77,7 +77,7 @@ export function detailOf(node: ChainNode): string {
         .filter((part) => part !== "")
         .join(" ");
     case "file":
-      return node.path ?? "";
+      return folderOf(node.path ?? "");
     case "network":
       return node.startedAt === undefined ? "" : "connection out";
     case "persistence":
@@ -87,6 +87,11 @@ export function detailOf(node: ChainNode): string {
     case "not-observed":
       return node.reason ?? "";
   }
+}
+
+/** The file's name stands above it. */
+function folderOf(path: string): string {
+  return path.slice(0, Math.max(0, path.lastIndexOf("/"))) || path;
 }
 
 /** `Line in the crontab of ana` for `…/crontabs/ana`. */

@@ -68,7 +68,10 @@ export function flowEdgesOf(
   inferred: string,
 ): Edge[] {
   const onPath = new Set(chain.path);
+  const spine = spineOf(chain, new Set(Object.keys(places)));
   return edges.flatMap((edge, index) => {
+    // An edge past a part of the path would lie on the path's own line and make what is inferred look seen.
+    if (isPast(spine.indexOf(edge.from), spine.indexOf(edge.to))) return [];
     const from = places[edge.from];
     const to = places[edge.to];
     if (from === undefined || to === undefined) return [];
@@ -99,4 +102,8 @@ export function flowEdgesOf(
       },
     ];
   });
+}
+
+function isPast(from: number, to: number): boolean {
+  return from >= 0 && to >= 0 && Math.abs(to - from) > 1;
 }

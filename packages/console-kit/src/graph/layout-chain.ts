@@ -16,7 +16,7 @@ export interface Place {
 
 export const NODE_WIDTH = 272;
 export const SPINE_X = 98;
-const BRANCH_GAP = 108;
+const BRANCH_GAP = 144;
 const ROW_GAP = 40;
 const STACK_GAP = 14;
 

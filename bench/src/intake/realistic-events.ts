@@ -3,10 +3,11 @@ import {
   type ChainId,
   type EndpointId,
   MITIGATION_STATUSES,
+  type MitigationStatus,
   type RecordId,
   SEVERITIES,
   type Sha256,
-  THREAT_EVENT_KINDS,
+  type ThreatEventKind,
   type ThreatEventRecord,
   type ThreatId,
   uuidV7,
@@ -26,9 +27,20 @@ const RULES = [
   "Unsigned updater",
   "Tool that reads passwords",
 ];
+/** What is told of one threat, in order; the last status differs from threat to threat. */
+const LIFE: readonly { kind: ThreatEventKind; status: MitigationStatus | null }[] = [
+  { kind: "detection", status: "assessing" },
+  { kind: "assessment", status: "unresolved-threats-remain" },
+  { kind: "deployment", status: "cleaning" },
+  { kind: "cleanup", status: null },
+];
+/** So many threats live at one time: their events come mixed. */
+const THREATS_AT_A_TIME = 100;
+const BLOCK = THREATS_AT_A_TIME * LIFE.length;
 
 /**
- * Threat events as a busy customer's would be: few endpoints, many paths, hashes that do not compress. Deterministic.
+ * Threat events as a busy customer's would be: few endpoints, many paths, hashes that do not compress, four events of
+ * each threat that come mixed with those of others. Deterministic.
  *
  * @param from Number of the first event; the same number gives the same event.
  */
@@ -37,18 +49,19 @@ export function realisticEvents(from: number, count: number): ThreatEventRecord[
 }
 
 function realisticEvent(number: number): ThreatEventRecord {
-  const random = createHash("sha256").update(`event ${number}`).digest();
+  const threat = Math.floor(number / BLOCK) * THREATS_AT_A_TIME + (number % THREATS_AT_A_TIME);
+  const step = LIFE[Math.floor((number % BLOCK) / THREATS_AT_A_TIME)] ?? { kind: "detection", status: null };
+  const random = createHash("sha256").update(`threat ${threat}`).digest();
   const endpointNumber = random.readUInt16BE(0) % ENDPOINTS;
   const pick = <T>(list: readonly T[], at: number): T => list[(random[at] ?? 0) % list.length] as T;
-  const id = (salt: string) => idOf(`${salt} ${number}`, number);
   const severity = pick(SEVERITIES, 2);
   return {
-    id: id("record") as RecordId,
+    id: idOf(`record ${number}`, number) as RecordId,
     endpoint: idOf(`endpoint ${endpointNumber}`, endpointNumber) as EndpointId,
     occurredAt: new Date(Date.UTC(2026, 10, 1) + number * 37).toISOString(),
-    kind: pick(THREAT_EVENT_KINDS, 3),
+    kind: step.kind,
     body: {
-      threatId: id("threat") as ThreatId,
+      threatId: idOf(`threat ${threat}`, threat) as ThreatId,
       threat: {
         name: pick(RULES, 4),
         ruleId: `R-${20_000 + (random.readUInt16BE(4) % 800)}`,
@@ -56,7 +69,7 @@ function realisticEvent(number: number): ThreatEventRecord {
         severityReason: `rated ${severity} because of what it touches`,
         techniques: ["T1053.003"],
       },
-      status: pick(MITIGATION_STATUSES, 5),
+      status: step.status ?? pick(MITIGATION_STATUSES, 5),
       source: "agent",
       host: `ws-${String(endpointNumber).padStart(4, "0")}`,
       file: {
@@ -69,7 +82,7 @@ function realisticEvent(number: number): ThreatEventRecord {
         files: 1 + ((random[25] ?? 0) % 3),
         persistence: (random[26] ?? 0) % 2,
       },
-      chain: id("chain") as ChainId,
+      chain: idOf(`chain ${threat}`, threat) as ChainId,
     },
   };
 }

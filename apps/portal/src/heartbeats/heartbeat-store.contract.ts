@@ -66,6 +66,27 @@ export function heartbeatStoreContract(make: () => Promise<HeartbeatStoreUnderTe
     expect((await store.facts(scope, product))?.host).toBe("first");
   });
 
+  test("a late copy of a heartbeat changes nothing after a restart: no outcome, no ledger, no state", async () => {
+    const { record, store, scope, product } = await arrange();
+    const id = newId<DirectiveId>();
+    const expiresAt = new Date(Date.now() + 60_000);
+    const [before, after] = [newId<Epoch>(), newId<Epoch>()];
+    const old = heartbeatOf({ host: "before", ledgers: [ledgerOf(before, 3)], outcomes: [{ id, ok: true }] });
+    const start = "33333333-3333-4333-8333-333333333333";
+    await record(old);
+    const restart = { start, earlierStarts: [old.start], host: "after", ledgers: [ledgerOf(after, 1)] };
+    await record(heartbeatOf(restart));
+    await store.add(scope, product, [{ id, kind: "send-now", payload: {}, expiresAt }]);
+
+    const copy = await record(old);
+    const next = await record(heartbeatOf({ ...restart, counter: 2 }));
+
+    expect([copy.kind, next.kind]).toEqual(["retry", "next"]);
+    expect(await store.waitingDirectives(scope, product)).toHaveLength(1);
+    expect((await store.facts(scope, product))?.host).toBe("after");
+    expect(await store.latestEpoch(scope, { product, stream: "threat-events" })).toBe(after);
+  });
+
   test("a ledger only grows within its epoch, and a new epoch stands beside the old one", async () => {
     const { record, store, scope, product } = await arrange();
     const [first, second] = [newId<Epoch>(), newId<Epoch>()];

@@ -2,7 +2,14 @@ import type { CustomerScope, DirectiveId, Epoch, ProductId, ProviderScope, Sha25
 import { type Databases, inCustomer, inProvider } from "@tms/server-kit";
 import { type Kysely, sql } from "kysely";
 import type { GiveDirectivesStore } from "./give-directives.ts";
-import type { HeartbeatFacts, KnownStart, Readiness, ServingPeriod } from "./heartbeat.ts";
+import {
+  earlierAfter,
+  type HeartbeatFacts,
+  type KnownStart,
+  type LastOfStart,
+  type Readiness,
+  type ServingPeriod,
+} from "./heartbeat.ts";
 import type { LastSeenStore } from "./last-seen-writer.ts";
 import type { Directive, DirectiveKind, KeptLedger, Ledger } from "./ledger.ts";
 import type { HeartbeatToStore, RecordHeartbeatStore } from "./record-heartbeat.ts";
@@ -29,7 +36,7 @@ export function createHeartbeatStore(db: Databases): HeartbeatStore {
         const known = await lockKnown(trx, scope, arriving.product);
         const acceptance = decide(known);
         if (acceptance.kind === "retry" || acceptance.kind === "replayed") return acceptance;
-        await writeState(trx, scope, arriving);
+        await writeState(trx, scope, { ...arriving, known });
         for (const ledger of arriving.heartbeat.ledgers) await writeLedger(trx, scope, arriving.product, ledger);
         await acknowledge(trx, scope, arriving);
         return acceptance;
@@ -118,22 +125,37 @@ export function createHeartbeatStore(db: Databases): HeartbeatStore {
 /** Two heartbeats of one product wait for each other here, also across nodes and before the row exists. */
 async function lockKnown(trx: Kysely<unknown>, scope: CustomerScope, product: ProductId): Promise<KnownStart | null> {
   await sql`select pg_advisory_xact_lock(hashtextextended(${`heartbeat ${product}`}, 0))`.execute(trx);
-  const { rows } = await sql<{ start: string; counter: string; content_digest: string }>`
-    select start, counter, content_digest from heartbeats_products
+  const { rows } = await sql<{
+    start: string;
+    counter: string;
+    content_digest: string;
+    earlier_starts: LastOfStart[];
+  }>`select start, counter, content_digest, earlier_starts from heartbeats_products
     where customer = ${scope.customer} and product = ${product}`.execute(trx);
   const row = rows[0];
   return row === undefined
     ? null
-    : { start: row.start, counter: Number(row.counter), contentDigest: row.content_digest };
+    : {
+        start: row.start,
+        counter: Number(row.counter),
+        contentDigest: row.content_digest,
+        earlier: row.earlier_starts,
+      };
 }
 
-async function writeState(trx: Kysely<unknown>, scope: CustomerScope, arriving: HeartbeatToStore): Promise<void> {
+async function writeState(
+  trx: Kysely<unknown>,
+  scope: CustomerScope,
+  arriving: HeartbeatToStore & { known: KnownStart | null },
+): Promise<void> {
   const { heartbeat } = arriving;
+  const earlier = JSON.stringify(earlierAfter(arriving.known, heartbeat.start));
   await sql`insert into heartbeats_products as p (customer, product, start, counter, content_digest, version, host,
-      address, instance_id, ready, sending, agents, clock_offset_ms)
+      address, instance_id, ready, sending, agents, clock_offset_ms, earlier_starts)
     values (${scope.customer}, ${arriving.product}, ${heartbeat.start}, ${heartbeat.counter}, ${arriving.contentDigest},
       ${heartbeat.version}, ${heartbeat.host}, ${arriving.address}, ${heartbeat.instanceId},
-      ${JSON.stringify(heartbeat.ready)}::jsonb, ${heartbeat.sending}, ${heartbeat.agents}, ${arriving.clockOffsetMs})
+      ${JSON.stringify(heartbeat.ready)}::jsonb, ${heartbeat.sending}, ${heartbeat.agents}, ${arriving.clockOffsetMs},
+      ${earlier}::jsonb)
     on conflict (customer, product) do update set
       started_at = case when p.start = excluded.start then p.started_at else now() end,
       ready_since = case when p.ready = excluded.ready then p.ready_since else now() end,
@@ -141,7 +163,8 @@ async function writeState(trx: Kysely<unknown>, scope: CustomerScope, arriving: 
       start = excluded.start, counter = excluded.counter, content_digest = excluded.content_digest,
       version = excluded.version, host = excluded.host, address = excluded.address,
       instance_id = excluded.instance_id, ready = excluded.ready, sending = excluded.sending,
-      agents = excluded.agents, clock_offset_ms = excluded.clock_offset_ms`.execute(trx);
+      agents = excluded.agents, clock_offset_ms = excluded.clock_offset_ms,
+      earlier_starts = excluded.earlier_starts`.execute(trx);
 }
 
 /** A ledger only grows within its epoch; an older report that comes late takes nothing back. */

@@ -1,8 +1,15 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { acceptanceOf, DEFAULT_SILENCE_RULES, type KnownStart, livenessOf, servedMs } from "./heartbeat.ts";
+import {
+  acceptanceOf,
+  DEFAULT_SILENCE_RULES,
+  earlierAfter,
+  type KnownStart,
+  livenessOf,
+  servedMs,
+} from "./heartbeat.ts";
 
-const KNOWN: KnownStart = { start: "s1", counter: 7, contentDigest: "d7" };
+const KNOWN: KnownStart = { start: "s1", counter: 7, contentDigest: "d7", earlier: [] };
 const arriving = (change: Partial<Parameters<typeof acceptanceOf>[1]> = {}) => ({
   start: "s1",
   counter: 8,
@@ -41,6 +48,32 @@ test("a new start that names the known one is a restart, one that does not has d
 
   expect(restart).toEqual({ kind: "restart" });
   expect(diverged).toEqual({ kind: "diverged", from: "s1" });
+});
+
+test.each([
+  [5, "d5", "retry"],
+  [5, "other", "replayed"],
+  [4, "d5", "replayed"],
+  [6, "d6", "diverged"],
+] as const)(
+  "a start that was followed, at counter %i with content %s, is judged %s",
+  (counter, contentDigest, kind) => {
+    const known = { ...KNOWN, earlier: [{ start: "s0", counter: 5, contentDigest: "d5" }] };
+
+    expect(acceptanceOf(known, arriving({ start: "s0", counter, contentDigest })).kind).toBe(kind);
+  },
+);
+
+test("the start in force joins the earlier ones once another follows, and a start stands there once", () => {
+  const earlier = Array.from({ length: 64 }, (_, index) => ({ start: `s${-index}`, counter: 1, contentDigest: "d" }));
+
+  const followed = earlierAfter({ ...KNOWN, earlier }, "s2");
+  const returned = earlierAfter({ ...KNOWN, earlier }, "s0");
+
+  expect(followed[0]).toEqual({ start: "s1", counter: 7, contentDigest: "d7" });
+  expect(followed).toHaveLength(64);
+  expect(returned.map((one) => one.start)).not.toContain("s0");
+  expect(earlierAfter(null, "s1")).toEqual([]);
 });
 
 test("a product that never spoke is awaited", () => {

@@ -2,6 +2,7 @@
 // I1  Only the portal's clock judges liveness; a product's own time is shown, never used.
 // I2  Silence counts only while a status server was serving: the portal's absence is nobody's fault.
 // I3  A repeated (start, counter) with the same content is a retry and changes nothing; with other content it is refused.
+//     This holds for the start in force and for those before it: a late copy must not bring an old start back.
 
 import type { Liveness, ProductId } from "@tms/records";
 import type { Directive, DirectiveOutcome, Ledger } from "./ledger.ts";
@@ -32,12 +33,20 @@ export interface Heartbeat {
   outcomes: DirectiveOutcome[];
 }
 
-/** The last heartbeat that was accepted of a product. */
-export interface KnownStart {
+/** The last heartbeat that was accepted of one start of a product. */
+export interface LastOfStart {
   start: string;
   counter: number;
   contentDigest: string;
 }
+
+/** The last heartbeat that was accepted of a product, and the last of each start that it followed, newest first. */
+export interface KnownStart extends LastOfStart {
+  earlier: readonly LastOfStart[];
+}
+
+/** Starts that are remembered beside the one in force: as many as a product may name (contract of the heartbeat). */
+const MAX_EARLIER_STARTS = 64;
 
 export type Acceptance =
   | { kind: "first" }
@@ -54,12 +63,20 @@ export function acceptanceOf(
   arriving: { start: string; counter: number; earlierStarts: readonly string[]; contentDigest: string },
 ): Acceptance {
   if (known === null) return { kind: "first" };
-  if (known.start !== arriving.start) {
-    return arriving.earlierStarts.includes(known.start) ? { kind: "restart" } : { kind: "diverged", from: known.start };
+  const last = [known, ...known.earlier].find((one) => one.start === arriving.start);
+  if (last !== undefined && arriving.counter <= last.counter) {
+    const isSame = arriving.counter === last.counter && arriving.contentDigest === last.contentDigest;
+    return isSame ? { kind: "retry" } : { kind: "replayed" };
   }
-  if (arriving.counter > known.counter) return { kind: "next" };
-  const isSame = arriving.counter === known.counter && arriving.contentDigest === known.contentDigest;
-  return isSame ? { kind: "retry" } : { kind: "replayed" };
+  if (known.start === arriving.start) return { kind: "next" };
+  return arriving.earlierStarts.includes(known.start) ? { kind: "restart" } : { kind: "diverged", from: known.start };
+}
+
+/** Which earlier starts to remember once a heartbeat of this start is accepted. */
+export function earlierAfter(known: KnownStart | null, start: string): LastOfStart[] {
+  if (known === null) return [];
+  const { earlier, ...last } = known;
+  return [last, ...earlier].filter((one) => one.start !== start).slice(0, MAX_EARLIER_STARTS);
 }
 
 /** A time in which at least one status server was serving. */

@@ -42,8 +42,8 @@ export async function openScreen(
 }
 
 /** What every screen owes its readers: nothing in the console, nothing axe finds, no broken answer. */
-export async function expectSound(page: Page, server: FixtureServer): Promise<void> {
-  expect(await axeViolations(page)).toEqual([]);
+export async function expectSound(page: Page, server: FixtureServer, judge: "all" | "colours" = "all"): Promise<void> {
+  expect(await axeViolations(page, judge)).toEqual([]);
   expect(pageComplaints(page)).toEqual([]);
   expect(server.broken).toEqual([]);
 }

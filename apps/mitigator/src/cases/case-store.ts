@@ -11,7 +11,7 @@ import type {
 } from "@tms/records";
 import { type Kysely, sql } from "kysely";
 import { storableText } from "#app/storable-text.ts";
-import { type Case, CLOSED_STATES } from "./case.ts";
+import { type Case, CLOSED_STATES, COLLECTING_STATES } from "./case.ts";
 
 interface CaseTable {
   id: CaseId;
@@ -69,6 +69,8 @@ export interface CaseStore {
   /** Cases whose collecting goes on. */
   collecting(): Promise<Case[]>;
   setState(id: CaseId, state: CaseState, now: Date): Promise<void>;
+  /** Where collecting stands. A case that has left collecting meanwhile stays where it is. */
+  collectingAt(id: CaseId, state: CaseState, now: Date): Promise<void>;
   packageAnnounced(id: CaseId, facts: { sha256: Sha256; sizeBytes: number; recipients: string }): Promise<void>;
   packageReceived(id: CaseId, facts: { file: string; at: Date }): Promise<void>;
   sent(id: CaseId, bytes: number): Promise<void>;
@@ -113,7 +115,16 @@ export function createCaseStore(db: Kysely<CaseTables>): CaseStore {
       'submitted', 'collecting', 'endpoint-away', 'package-uploading', 'package-failed', 'withdrawn')`),
     toForward: () =>
       many(sql<boolean>`package_received_at is not null and forwarded_at is null and state = 'package-uploading'`),
-    collecting: () => many(sql<boolean>`state in ('submitted', 'collecting', 'endpoint-away')`),
+    collecting: () => many(sql<boolean>`state in (${sql.join(COLLECTING_STATES)})`),
+    collectingAt: async (id, state, now) => {
+      await db
+        .updateTable("cases_cases")
+        .set({ state, state_since: now })
+        .where("id", "=", id)
+        .where("state", "in", COLLECTING_STATES)
+        .where("state", "!=", state)
+        .execute();
+    },
     setState: async (id, state, now) => {
       await db
         .updateTable("cases_cases")

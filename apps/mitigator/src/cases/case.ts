@@ -47,6 +47,9 @@ export interface CasePackage {
 
 export const CLOSED_STATES: readonly CaseState[] = ["closed", "closed-as-clean", "withdrawn"];
 
+/** The package is asked for and has not begun to arrive. */
+export const COLLECTING_STATES: readonly CaseState[] = ["submitted", "collecting", "endpoint-away"];
+
 /** States that this mitigator reports; from `new` on the portal says where a case stands. */
 export const OWN_STATES = [
   "submitted",

@@ -37,7 +37,8 @@ export function createKeepCases(deps: KeepCasesDeps) {
           orderDelivered: await deps.isDelivered(one),
           endpointConnected: await deps.isConnected(one.endpoint),
         });
-        await deps.cases.setState(one.id, state, deps.clock.now());
+        // Meanwhile the order may have been refused or have ended: that is not overwritten.
+        await deps.cases.collectingAt(one.id, state, deps.clock.now());
       }
     },
 

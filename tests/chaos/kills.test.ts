@@ -14,7 +14,7 @@ import { until } from "../../apps/cli/src/demo/until.ts";
 // doubled. The fallen process is started again by whoever supervises it, on the data it left.
 
 const KILLED_IN: readonly LoopStepId[] = ["report", "case", "deploy"];
-const LOOP_MS = 240_000;
+const LOOP_MS = 400_000;
 
 const VICTIMS: Record<string, (installation: Installation, context: LoopContext) => number> = {
   portal: ({ portal }) => portal.pid(),

@@ -50,7 +50,7 @@ export async function answer(context: LoopContext): Promise<void> {
 /** Step 9: only the infected agent gets the pattern, and asks for it once. */
 export async function deploy(context: LoopContext): Promise<void> {
   const { atMitigator, atPortal } = context.installation;
-  await until("the deployment", 40, async () => {
+  await until("the deployment", 90, async () => {
     const pattern = await atPortal.getPattern({
       params: { id: need(context, "pattern") as PatternId, version: need(context, "version") },
     });

@@ -78,7 +78,7 @@ async function assessmentOf(context: LoopContext): Promise<RecordId> {
 export async function report(context: LoopContext): Promise<void> {
   const { atPortal } = context.installation;
   const customer = need(context, "customer") as CustomerId;
-  await until("all records at the portal", 30, async () => {
+  await until("all records at the portal", 90, async () => {
     const { completeness } = await atPortal.getProduct({ params: { id: need(context, "product") as ProductId } });
     const whole = completeness.filter(
       ({ sent, received, distinctIndexed, gaps }) =>

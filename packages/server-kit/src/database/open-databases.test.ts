@@ -242,3 +242,30 @@ test("a database that does not answer is told as such", async () => {
 
   expect(code).toBe("store.unavailable");
 });
+
+test("a connection that is killed inside a transaction fails that transaction alone", async () => {
+  await using notes = await openNotes();
+  await using killer = await openNotes();
+  const lost = notes.db.app.transaction().execute(async (trx) => {
+    const { rows } = await sql<{ pid: number }>`select pg_backend_pid() as pid`.execute(trx);
+    // The kill meets a connection that is in use and has no statement under way: nobody but us can hear of it.
+    await killed(killer.url, rows[0]?.pid ?? 0);
+    await sql`select 1`.execute(trx);
+  });
+
+  await expect(lost).rejects.toThrow();
+  const after = await sql<{ one: number }>`select 1 as one`.execute(notes.db.app);
+  expect(after.rows).toEqual([{ one: 1 }]);
+});
+
+/** Ends a backend and waits until it is gone. */
+async function killed(url: string, pid: number): Promise<void> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    // The second argument waits, in milliseconds, for the end.
+    await client.query("select pg_terminate_backend($1, 5000)", [pid]);
+  } finally {
+    await client.end();
+  }
+}

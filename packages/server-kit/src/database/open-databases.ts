@@ -62,6 +62,7 @@ export async function openDatabases<Schema = unknown>(options: OpenDatabasesOpti
     urls,
     async connect() {
       const client = new pg.Client({ connectionString: urls.app, connectionTimeoutMillis: CONNECT_TIMEOUT_MS });
+      client.on("error", (error) => options.log.warn({ err: error }, "a lone database connection was lost"));
       await client.connect();
       return client;
     },
@@ -120,8 +121,11 @@ function openPool<Schema>(
   let open = 0;
   const none = Promise.withResolvers<void>();
   let closing = false;
-  pool.on("connect", () => {
+  pool.on("connect", (client) => {
     open += 1;
+    // The pool listens to idle clients only. One that a transaction holds between two statements has no listener, and
+    // a PostgreSQL that is killed just then would end the whole process; the transaction's next statement fails anyway.
+    client.on("error", (error) => options.log.warn({ err: error }, "a database connection in use was lost"));
   });
   pool.on("remove", () => {
     open -= 1;

@@ -1,5 +1,6 @@
 import { createTestDatabase } from "@tms/testkit";
 import { sql } from "kysely";
+import pg from "pg";
 import { expect, test } from "vitest";
 import { createLogger } from "../start/create-logger.ts";
 import { createJobs, type JobPayload } from "./create-jobs.ts";
@@ -127,3 +128,28 @@ test("a second start over the same database changes nothing and keeps what waits
   expect(await worked({ jobs: second }, 1)).toEqual([{ batch: "kept" }]);
   await second.close();
 });
+
+test("a job that a killed worker had in hand runs again long before its time is over", async () => {
+  await using opened = await openJobs();
+  await opened.jobs.send("index", { batch: "in hand" });
+  // What kill -9 leaves: taken a minute ago, and no sign of life since.
+  await inJobsTables(
+    opened.database.databases.urls.owner,
+    `update pgboss.job set state = 'active', started_on = now() - interval '1 minute',
+       heartbeat_on = now() - interval '1 minute' where name = 'index'`,
+  );
+
+  const seen = await worked(opened, 1);
+
+  expect(seen).toEqual([{ batch: "in hand" }]);
+});
+
+async function inJobsTables(url: string, statement: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    await client.query(statement);
+  } finally {
+    await client.end();
+  }
+}

@@ -11,6 +11,8 @@ import type { JobsOptions } from "./jobs-options.ts";
 // J2  A job can be sent in the caller's transaction (of the app role): it exists if, and only if, that commits.
 // J3  A payload holds ids only: whoever reads the queue's tables learns nothing else.
 // J4  A job runs at least once. Handlers are idempotent.
+// J5  A worker gives a sign of life for the jobs it has in hand. Those of a killed one run again within seconds, not
+//     only when their time is over.
 
 /** Ids by name. */
 export type JobPayload = Readonly<Record<string, string | number | null>>;
@@ -47,6 +49,8 @@ const BATCH = 50;
 /** A notification wakes for new jobs at once; only this poll finds a failed one whose wait is over, and a delayed one. */
 const POLL_SECONDS = 2;
 const MAX_CONNECTIONS = 4;
+/** How often this node looks for jobs whose worker was killed; pg-boss lets one node do it for all. */
+const LOOK_FOR_LOST_SECONDS = 5;
 /** A job that runs at shutdown may end; longer than this it is left to the next start. */
 const STOP_TIMEOUT_MS = 5_000;
 
@@ -60,6 +64,8 @@ export async function createJobs(options: JobsOptions): Promise<Jobs> {
     migrate: false,
     createSchema: false,
     useListenNotify: true,
+    superviseIntervalSeconds: LOOK_FOR_LOST_SECONDS,
+    monitorIntervalSeconds: LOOK_FOR_LOST_SECONDS,
     // Rebuilding an index is the owner's right; the tables stay small, because finished jobs are deleted.
     reindex: false,
   });

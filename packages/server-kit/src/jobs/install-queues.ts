@@ -9,6 +9,8 @@ export const JOBS_SCHEMA = "pgboss";
 const RETRY_LIMIT = 20;
 const RETRY_DELAY_MAX_SECONDS = 60;
 const EXPIRE_SECONDS = 600;
+/** A worker that shows no life for so long is dead; pg-boss takes nothing less. It shows it twice as often. */
+const LIFE_SIGN_SECONDS = 10;
 /** Finished jobs are of no use to anybody; a day is enough to look at one. */
 const DELETE_AFTER_SECONDS = 86_400;
 
@@ -40,6 +42,7 @@ async function ensureQueue(boss: PgBoss, { name, retryLimit, expireInSeconds }: 
     retryBackoff: true,
     retryDelayMax: RETRY_DELAY_MAX_SECONDS,
     expireInSeconds: expireInSeconds ?? EXPIRE_SECONDS,
+    heartbeatSeconds: LIFE_SIGN_SECONDS,
     deleteAfterSeconds: DELETE_AFTER_SECONDS,
     notify: true,
   };

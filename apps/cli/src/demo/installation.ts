@@ -117,11 +117,18 @@ export async function startInstallation(
       portalCa,
       mitigatorCa,
       enrolAgents: async () => {
-        for (const [index, sandbox] of sandboxes.entries()) {
-          const agent = await superviseChild(await agentSpec({ directory, index, sandbox, person }), say);
-          agents.push(agent);
-          running.push(agent);
+        // At once, since each spends its seconds on its own; the tokens stay in order, so that a name is always the same agent.
+        const specs = [];
+        for (const [index, sandbox] of sandboxes.entries())
+          specs.push(await agentSpec({ directory, index, sandbox, person }));
+        const started = await Promise.allSettled(specs.map((one) => superviseChild(one, say)));
+        for (const one of started) {
+          if (one.status === "rejected") continue;
+          agents.push(one.value);
+          running.push(one.value);
         }
+        // Who did start is stopped with the rest.
+        for (const one of started) if (one.status === "rejected") throw one.reason;
       },
       stop: stopAll,
     };

@@ -10,13 +10,17 @@ import { AppError } from "@tms/records";
 // Supervisor: starts the product's processes in order, starts a fallen one again, stops them in reverse.
 // I1  A child never outlives us: it has an IPC channel and stops when that closes, also after our kill -9.
 // I2  Ctrl-C reaches us alone (children are detached), so that the order of stopping is ours.
-// I3  A child that falls is started again with the same configuration, up to MAX_FALLS a minute.
+// I3  A child that falls is started again with the same configuration, up to MAX_FALLS a minute; a start that fails
+//     (the store it needs may be on its way back as well) is a fall like any other.
 
 const APPS = join(dirname(fileURLToPath(import.meta.url)), "..", "..", "..");
 const READY_DEADLINE_MS = 60_000;
 const STOP_DEADLINE_MS = 15_000;
-const MAX_FALLS = 5;
+/** With the pauses below they cover some 16 s: a PostgreSQL that was killed recovers in less. */
+const MAX_FALLS = 8;
 const FALLS_WINDOW_MS = 60_000;
+const FIRST_PAUSE_MS = 200;
+const MAX_PAUSE_MS = 5_000;
 
 export interface ChildSpec {
   name: string;
@@ -46,26 +50,33 @@ export async function superviseChild(spec: ChildSpec, say: (line: string) => voi
   let stopping = false;
   let falls: number[] = [];
   let current = await startChild(spec);
+  let restarting: Promise<void> = Promise.resolve();
 
   const watch = () => {
-    current.child.once(
-      "exit",
-      (code, signal) =>
-        void restart(code, signal).catch((error: unknown) =>
-          say(`${spec.name} cannot be started again: ${String(error)}`),
-        ),
-    );
+    current.child.once("exit", (code, signal) => {
+      restarting = restart(signal ?? `exit ${code}`).catch((error: unknown) =>
+        say(`${spec.name} cannot be started again: ${String(error)}`),
+      );
+    });
   };
-  const restart = async (code: number | null, signal: string | null) => {
-    if (stopping) return;
-    falls = [...falls.filter((at) => at > Date.now() - FALLS_WINDOW_MS), Date.now()];
-    if (falls.length > MAX_FALLS)
-      throw new AppError("start.process_failed", { name: spec.name, log: spec.logFile, falls: falls.length });
-    say(`${spec.name} ended (${signal ?? `exit ${code}`}), starting it again.`);
-    await pause(200 * falls.length);
-    current = await startChild(spec);
-    if (stopping) current.child.kill("SIGTERM");
-    watch();
+  const restart = async (end: string) => {
+    let why = end;
+    while (!stopping) {
+      falls = [...falls.filter((at) => at > Date.now() - FALLS_WINDOW_MS), Date.now()];
+      if (falls.length > MAX_FALLS)
+        throw new AppError("start.process_failed", { name: spec.name, log: spec.logFile, falls: falls.length, why });
+      say(`${spec.name} ended (${why}), starting it again.`);
+      await pause(Math.min(MAX_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (falls.length - 1)));
+      if (stopping) return;
+      try {
+        current = await startChild(spec);
+      } catch (error) {
+        why = String(error);
+        continue;
+      }
+      watch();
+      return;
+    }
   };
   watch();
   return {
@@ -74,6 +85,9 @@ export async function superviseChild(spec: ChildSpec, say: (line: string) => voi
     ready: () => current.ready,
     stop: async () => {
       stopping = true;
+      await stopChild(current.child);
+      // One that was on its way back just now is stopped as well.
+      await restarting;
       await stopChild(current.child);
     },
   };

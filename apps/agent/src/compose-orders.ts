@@ -1,3 +1,4 @@
+import { isPassingFailure } from "@tms/link/lower";
 import type { Clock } from "@tms/records";
 import type { Assessor } from "./assess/index.ts";
 import { createEndpointSight, createPatternApplier } from "./cleanup/index.ts";
@@ -26,7 +27,16 @@ export function composeOrders(parts: {
   const { side, enrolment, mitigator, patterns, assessor, loop, host, clock } = parts;
   const { pins, endpoint, keys } = enrolment;
   const { state, watched, crontabs, telemetry } = side;
-  const shared = { patterns, state, sink: mitigator.sink, customer: pins.customer, endpoint, host, clock };
+  const shared = {
+    patterns,
+    state,
+    sink: mitigator.sink,
+    customer: pins.customer,
+    endpoint,
+    host,
+    clock,
+    isPassing: isPassingFailure,
+  };
   const applier = createPatternApplier({
     ...shared,
     runner: side.runner,

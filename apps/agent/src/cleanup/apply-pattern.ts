@@ -54,6 +54,8 @@ export function createPatternApplier(deps: {
   /** SPKI DER, pinned at enrolment. */
   consentKey: Buffer;
   clock: Clock;
+  /** Whether the order is tried again by itself after this failure. */
+  isPassing: (error: unknown) => boolean;
   onProblem: (error: unknown) => void;
 }): PatternApplier {
   const { state, sink, clock, endpoint, customer, host } = deps;
@@ -100,6 +102,8 @@ export function createPatternApplier(deps: {
     try {
       pattern = await verifiedFor(order);
     } catch (error) {
+      // Nothing was judged yet: the order is tried again when the line is back.
+      if (deps.isPassing(error)) throw error;
       const code = error instanceof AppError ? error.code : "server.internal";
       const deployment: Deployment = { state: "failed", steps: [], undo: "none" };
       await tell(openThreats(state), {

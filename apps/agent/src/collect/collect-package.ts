@@ -50,6 +50,8 @@ export function createPackageCollector(deps: {
   recoveryRecipient: string | null;
   signingPrivatePem: string;
   upload: (upload: PackageUpload) => Promise<void>;
+  /** Whether the order is tried again by itself after this failure. */
+  isPassing: (error: unknown) => boolean;
   customer: CustomerId;
   endpoint: EndpointId;
   host: string;
@@ -58,7 +60,7 @@ export function createPackageCollector(deps: {
 }) {
   const { state, endpoint, host, clock } = deps;
 
-  async function make(order: CollectOrder, threats: readonly Threat[], file: string): Promise<PackageUpload["meta"]> {
+  async function make(order: CollectOrder, threats: readonly Threat[], file: string): Promise<PackageNote> {
     const recipients = await deps.patterns.recipients();
     if (deps.recoveryRecipient !== null) recipients.push(deps.recoveryRecipient);
     const now = clock.now();
@@ -101,11 +103,10 @@ export function createPackageCollector(deps: {
     for (const threat of threats) state.markCase(threat.threatId, order.case);
     await mkdir(deps.directory, { recursive: true, mode: 0o700 });
     const file = join(deps.directory, `${order.package}.age`);
-    const isMade = existsSync(file) && existsSync(`${file}.json`);
-    const meta = isMade
-      ? (JSON.parse(await readFile(`${file}.json`, "utf8")) as PackageUpload["meta"])
-      : await make(order, threats, file);
-    const { size: sizeBytes } = await stat(file);
+    const note = await readNote(`${file}.json`);
+    const isMade = note !== null && (note.sentBytes !== undefined || existsSync(file));
+    const { sentBytes, ...meta } = isMade ? note : await make(order, threats, file);
+    const sizeBytes = sentBytes ?? (await stat(file)).size;
     const about = { id: order.package, sha256: meta.sha256, sizeBytes };
     const tell = (status: "unresolved-threats-remain" | "forensic-upload-failed", detail: string) =>
       deps.sink.threatEvents(
@@ -124,14 +125,25 @@ export function createPackageCollector(deps: {
         ),
       );
     try {
-      await deps.upload({ file, meta });
+      if (sentBytes === undefined) await deps.upload({ file, meta });
     } catch (error) {
-      await tell("forensic-upload-failed", "The forensic package did not reach the mitigator.");
+      // A line that fails for the moment is tried again with the same package; only an end is an event.
+      if (!deps.isPassing(error))
+        await tell("forensic-upload-failed", "The forensic package did not reach the mitigator.");
       throw error;
     }
     await tell("unresolved-threats-remain", "The forensic package was collected and sent.");
-    for (const done of [file, `${file}.json`]) await rm(done, { force: true });
+    // The note stays: an order that comes again after a kill just here must not make a second package (C2).
+    await writeFile(`${file}.json`, JSON.stringify({ ...meta, sentBytes: sizeBytes }), { mode: 0o600 });
+    await rm(file, { force: true });
   };
+}
+
+/** What is known of a package that was made; `sentBytes` once it arrived. */
+type PackageNote = PackageUpload["meta"] & { sentBytes?: number };
+
+async function readNote(path: string): Promise<PackageNote | null> {
+  return existsSync(path) ? (JSON.parse(await readFile(path, "utf8")) as PackageNote) : null;
 }
 
 function entryOf(name: string, bytes: Buffer) {

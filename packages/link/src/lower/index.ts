@@ -2,7 +2,7 @@ export type { PatternFetch, PatternMirror, PatternMirrorOptions } from "../patte
 export { createPatternMirror } from "../patterns/index.ts";
 export type { LogServerAddress } from "./batch-transport.ts";
 export type { LowerDescription } from "./heartbeat-loop.ts";
-export { backoffMs, judgeFailure, type LinkFailure } from "./link-outcome.ts";
+export { backoffMs, isPassingFailure, judgeFailure, type LinkFailure } from "./link-outcome.ts";
 export type { LinkRequest } from "./link-request.ts";
 export { createLowerKeys, type LowerKeys } from "./lower-keys.ts";
 export { createLowerLink, type LinkLog, type LinkState, type LowerLink, type LowerLinkDeps } from "./lower-link.ts";

@@ -18,6 +18,19 @@ export function judgeFailure(error: unknown): LinkFailure {
   return error instanceof AppError && FATAL.has(error.code) ? "fatal" : "retryable";
 }
 
+const PASSING: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  "link.unreachable",
+  "link.timeout",
+  "request.rate_limited",
+  "store.unavailable",
+  "server.internal",
+]);
+
+/** Whether the line or the party above failed for the moment, so that the same call may well succeed later. */
+export function isPassingFailure(error: unknown): boolean {
+  return error instanceof AppError && PASSING.has(error.code);
+}
+
 export function asLinkError(error: unknown): AppError {
   return error instanceof AppError ? error : new AppError("link.unreachable", {}, { cause: error });
 }

@@ -1,5 +1,5 @@
 import type { BatchAnswer, Directive } from "@tms/contracts/link";
-import { type DirectiveId, newId } from "@tms/records";
+import { AppError, type DirectiveId, newId } from "@tms/records";
 import { ChaosProxy, FakeAgent, FakePortal, makeThreatEvent } from "@tms/testkit";
 import { describe, expect, test } from "vitest";
 
@@ -145,6 +145,25 @@ describe("directives", () => {
 
     expect(agent.directives).toEqual([]);
     expect(portal.outcomes[0]).toMatchObject({ ok: false, code: "directive.expired" });
+  });
+
+  test("that need the line wait for it instead of failing", async () => {
+    await using portal = await FakePortal.start();
+    const order = directive();
+    let tries = 0;
+    const onDirective = async () => {
+      tries += 1;
+      if (tries === 1) throw new AppError("link.unreachable", { status: 502 });
+      return { id: order.id, ok: true };
+    };
+    await using agent = await FakeAgent.create({ portal, onDirective });
+    portal.order(agent.identity.product, order);
+
+    agent.start();
+    await portal.until(() => portal.outcomes.length > 0);
+
+    expect(portal.outcomes).toEqual([{ id: order.id, ok: true }]);
+    expect(tries).toBe(2);
   });
 
   test("that fail say so with a code", async () => {

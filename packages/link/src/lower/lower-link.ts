@@ -5,6 +5,7 @@ import type { LogServerAddress } from "./batch-transport.ts";
 import { createBatchTransport } from "./create-batch-transport.ts";
 import { HeartbeatLoop, type LowerDescription } from "./heartbeat-loop.ts";
 import { LinkMemory } from "./link-memory.ts";
+import { backoffMs, isPassingFailure } from "./link-outcome.ts";
 import { createLinkRequest, type LinkRequest } from "./link-request.ts";
 import { LogSender } from "./log-sender.ts";
 import type { LowerKeys } from "./lower-keys.ts";
@@ -12,6 +13,7 @@ import type { Address } from "./open-tunnel.ts";
 import { hostInUrl, type StoredIdentity } from "./register-lower.ts";
 import type { Spool } from "./spool/spool-port.ts";
 import { createTlsAgent } from "./tls-client.ts";
+import { Wake } from "./wake.ts";
 
 /** How the link is, for a screen. */
 export interface LinkState {
@@ -56,6 +58,9 @@ export interface LowerLink {
 }
 
 const MAX_WAIT_SECONDS = 50;
+/** An order that waits for the line is tried at least this often. */
+const MAX_RETRY_MS = 15_000;
+const MIN_RETRY_MS = 100;
 
 /** The lower end of a hop: heartbeats up, directives down, logs up, and typed requests. */
 export function createLowerLink(deps: LowerLinkDeps): LowerLink {
@@ -79,6 +84,7 @@ class Link implements LowerLink {
   readonly #heartbeats: HeartbeatLoop;
   readonly #sender: LogSender | null;
   readonly #running = new Map<DirectiveId, Promise<void>>();
+  readonly #stop = new AbortController();
   #state: LinkState;
   #movedAtSending = Number.NaN;
   #endAppend: () => void = () => undefined;
@@ -121,6 +127,7 @@ class Link implements LowerLink {
   }
 
   async stop(): Promise<void> {
+    this.#stop.abort();
     this.#endAppend();
     await Promise.all([this.#heartbeats.stop(), this.#sender?.stop()]);
     await Promise.all([this.#agents.heartbeat.destroy(), this.#agents.requests.destroy()]);
@@ -182,14 +189,11 @@ class Link implements LowerLink {
       return;
     }
     // By the upper party's own clock; ours decides nothing.
-    const expired = new Date(directive.expiresAt) <= new Date(serverTime);
-    const work = expired
-      ? Promise.resolve<DirectiveOutcome>({ id: directive.id, ok: false, code: "directive.expired" })
-      : this.#deps.onDirective(directive).catch((error: unknown) => this.#failed(directive, error));
-    const told = work.then(async (outcome) => {
-      await this.#memory.addOutcome({ ...outcome, id: directive.id });
+    const leftMs = new Date(directive.expiresAt).getTime() - new Date(serverTime).getTime();
+    const told = this.#carryOut(directive, leftMs).then(async (outcome) => {
+      if (outcome !== null) await this.#memory.addOutcome({ ...outcome, id: directive.id });
       this.#running.delete(directive.id);
-      this.#heartbeats.kick();
+      if (outcome !== null) this.#heartbeats.kick();
     });
     this.#running.set(
       directive.id,
@@ -199,6 +203,28 @@ class Link implements LowerLink {
         this.#deps.log.warn({ err: error, directive: directive.id }, "a directive's outcome was not stored");
       }),
     );
+  }
+
+  /**
+   * Does a directive. While the line or the party above fails it is tried again until it expires: that it had to wait is
+   * no outcome, and a failure told too early ends a case or a deployment for good. null = we stop; it will come again.
+   */
+  async #carryOut(directive: Directive, leftMs: number): Promise<DirectiveOutcome | null> {
+    if (leftMs <= 0) return { id: directive.id, ok: false, code: "directive.expired" };
+    const until = performance.now() + leftMs;
+    const random = this.#deps.random ?? Math.random;
+    for (let failures = 1; ; failures += 1) {
+      try {
+        return await this.#deps.onDirective(directive);
+      } catch (error) {
+        if (!isPassingFailure(error) || performance.now() >= until) return this.#failed(directive, error);
+        const pauseMs = Math.min(MAX_RETRY_MS, MIN_RETRY_MS + backoffMs(failures, random));
+        const { code } = error as AppError;
+        this.#deps.log.warn({ directive: directive.id, kind: directive.kind, code, pauseMs }, "a directive waits");
+        await new Wake().wait(this.#stop.signal, pauseMs);
+        if (this.#stop.signal.aborted) return null;
+      }
+    }
   }
 
   #failed(directive: Directive, error: unknown): DirectiveOutcome {

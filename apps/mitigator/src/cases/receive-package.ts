@@ -33,6 +33,7 @@ const ENVELOPE_BYTES = 16 * 1024 * 1024;
  * Takes in the forensic packages that agents send.
  *
  * P1 A package is taken only for the case that asked for it, and only from the agent that was asked.
+ * P2 Once it arrived, nothing that its agent sends moves the case or its package any more.
  */
 export function createReceivePackage(deps: {
   cases: CaseStore;
@@ -53,16 +54,15 @@ export function createReceivePackage(deps: {
     async announced(endpoint: EndpointId | null, announced: AnnouncedPackage, sizeBytes: number): Promise<void> {
       const found = await caseOf(endpoint, announced);
       if (sizeBytes > MAX_PACKAGE_BYTES + ENVELOPE_BYTES) throw new AppError("package.too_large", { sizeBytes });
-      // What was announced first is what is forwarded; a second, different package needs a new case.
-      if (found.package.receivedAt !== null && found.package.sha256 !== announced.sha256) {
-        throw new AppError("case.differs", { package: announced.package });
-      }
+      // What arrived first is what is forwarded; a second, different package needs a new case.
+      if (found.package.receivedAt !== null) return refuseOther(found, announced);
       const { sha256, recipients } = announced;
       await deps.cases.packageAnnounced(found.id, { sha256, sizeBytes, recipients });
       await deps.cases.setState(found.id, "package-uploading", deps.clock.now());
     },
     async finished(endpoint: EndpointId | null, announced: AnnouncedPackage, file: string): Promise<void> {
       const found = await caseOf(endpoint, announced);
+      refuseOther(found, announced);
       if (found.package.receivedAt !== null) return;
       const kept = await deps.shelf.keep(file, found.package.id);
       await deps.cases.packageReceived(found.id, { file: kept, at: deps.clock.now() });
@@ -70,8 +70,14 @@ export function createReceivePackage(deps: {
     },
     async failed(endpoint: EndpointId | null, announced: AnnouncedPackage, code: ErrorCode): Promise<void> {
       const found = await caseOf(endpoint, announced);
+      // A package that lies here stays good whatever a second upload comes to.
+      if (found.package.receivedAt !== null) return;
       await deps.cases.failed(found.id, code);
       await deps.cases.setState(found.id, "package-failed", deps.clock.now());
     },
   };
+}
+
+function refuseOther(found: Case, announced: AnnouncedPackage): void {
+  if (found.package.sha256 !== announced.sha256) throw new AppError("case.differs", { package: announced.package });
 }

@@ -12,7 +12,7 @@ import {
 import type { FakePortal } from "@tms/testkit";
 
 /** A customer's signed pattern repository, served by a FakePortal. Made before anybody registers: it names the root. */
-export function serveRepository(portal: FakePortal) {
+export function serveRepository(portal: Pick<FakePortal, "customer" | "patternFiles">) {
   const at = new Date();
   const experts = ["anna", "ben"].map((name) => ({ name, key: makeEd25519() }));
   const online = { snapshot: makeEd25519(), timestamp: makeEd25519() };
@@ -44,6 +44,7 @@ export function serveRepository(portal: FakePortal) {
   publish();
 
   return {
+    patternRoot,
     consentOf: (path: string) => {
       const bytes = portal.patternFiles.get(`targets/${path}`) ?? Buffer.alloc(0);
       return planDigest(parsePattern(bytes));

@@ -39,16 +39,19 @@ const CONSENT_DAYS = 7;
  * D1 Only a pattern that verifies now, from the mirror's trusted state, gets the site's consent.
  * D2 The consent names one endpoint, one digest and one plan; the order goes to that agent alone.
  * D3 The state is saved before the order is given, and the order's id lies in the deployment: a crash gives it once.
+ * D4 A deployment that can no longer be ordered fails by itself and holds up no other.
  */
 export function createDeployPatterns(deps: DeployPatternsDeps) {
   return {
     /** By policy, for everything that was verified; also gives again what a crash cut off. */
     async deployVerified(): Promise<void> {
       for (const deployment of await deps.patterns.inState("verified")) {
-        if (await deps.consentsByPolicy()) await order(deps, deployment, "policy");
+        if (await deps.consentsByPolicy()) await orFail(deps, deployment, () => order(deps, deployment, "policy"));
         else await move(deps, deployment, "waits-for-order");
       }
-      for (const deployment of await deps.patterns.inState("sent-to-agent")) await give(deps, deployment);
+      for (const deployment of await deps.patterns.inState("sent-to-agent")) {
+        await orFail(deps, deployment, () => give(deps, deployment));
+      }
     },
 
     /** @throws {AppError} `pattern.unknown`, `pattern.state_wrong`. */
@@ -113,14 +116,35 @@ async function trustedPattern(
   return { pattern: verifyPattern({ bytes, target, customer, endpoint, now: deps.clock.now() }), customer };
 }
 
+/** What no repetition can heal. A line that is down is none of these: it ends the pass. */
+const REFUSALS: readonly string[] = [
+  "pattern.unknown",
+  "pattern.expired",
+  "pattern.customer_differs",
+  "pattern.endpoint_differs",
+  "pattern.role_wrong",
+  "directive.not_allowed",
+  "endpoint.unknown",
+];
+
+async function orFail(deps: DeployPatternsDeps, deployment: Deployment, work: () => Promise<unknown>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    if (!(error instanceof AppError) || !REFUSALS.includes(error.code)) throw error;
+    await move(deps, deployment, { failure: { code: error.code } });
+  }
+}
+
 async function move(
   deps: DeployPatternsDeps,
   deployment: Deployment,
-  state: "waits-for-order" | "sent-to-agent",
+  to: "waits-for-order" | "sent-to-agent" | { failure: { code: string } },
 ): Promise<Deployment> {
   const at = deps.clock.now();
-  const moved: Deployment = { ...deployment, state, stateSince: at };
-  await deps.patterns.save(moved, [deploymentEvent(moved, { id: newId<RecordId>(), state, at })]);
+  const told = typeof to === "string" ? { state: to } : { state: "failed" as const, ...to };
+  const moved: Deployment = { ...deployment, state: told.state, stateSince: at };
+  await deps.patterns.save(moved, [deploymentEvent(moved, { id: newId<RecordId>(), at, ...told })]);
   await deps.flushOutbox();
   return moved;
 }

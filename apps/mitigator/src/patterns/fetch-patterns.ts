@@ -1,3 +1,4 @@
+import type { PatternMirror } from "@tms/link/lower";
 import { type VerifiedPattern, verifyPattern } from "@tms/patterns";
 import {
   AppError,
@@ -45,11 +46,22 @@ export function createFetchPatterns(deps: FetchPatternsDeps) {
     for (const target of targets) {
       if (target.role !== "custom-act" && target.role !== "custom-detect") continue;
       if (await deps.patterns.isJudged(target.path, target.sha256)) continue;
-      const bytes = await mirror.target(target.path);
-      await takeIn(deps, { target, bytes, customer });
+      const bytes = await bytesOf(deps, mirror, target);
+      if (bytes !== null) await takeIn(deps, { target, bytes, customer });
     }
     if (changed) await deps.onChanged();
   };
+}
+
+/** Bytes that are not the signed ones are no judgement of the target: they are asked for again at the next pass. */
+async function bytesOf(deps: FetchPatternsDeps, mirror: PatternMirror, target: TrustedTarget): Promise<Buffer | null> {
+  try {
+    return await mirror.target(target.path);
+  } catch (error) {
+    if (!(error instanceof AppError) || error.code !== "pattern.digest_mismatch") throw error;
+    deps.onRefused(target, error);
+    return null;
+  }
 }
 
 async function takeIn(

@@ -39,7 +39,7 @@ export function createIncidentView(deps: IncidentViewDeps) {
     const report = (format: string) => `/api/v1/incidents/${incident.id}/report.${format}`;
     const detail: IncidentDetail = {
       ...row,
-      ...tellIncident(incident.host, story.events, present),
+      ...tellIncident(incident.host, story.events, present, openCaseOf(cases)),
       chains: present,
       story: story.rows,
       cases,
@@ -83,6 +83,11 @@ export function registerIncidentRoutes(
     });
     return incidentRow(changed ?? known, await deps.customerName(scope));
   });
+}
+
+function openCaseOf(cases: IncidentDetail["cases"]): string | null {
+  const ended = ["closed", "closed-as-clean", "withdrawn"];
+  return cases.find(({ state }) => !ended.includes(state))?.shortId ?? null;
 }
 
 export function needsSomebody(incident: Pick<Incident, "state">): boolean {

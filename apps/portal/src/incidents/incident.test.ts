@@ -112,6 +112,7 @@ test("an incident is told with evidence for each claim, and says what was not ob
         path: ["a", "b"],
       },
     ],
+    null,
   );
 
   expect(told.malicious.map((claim) => claim.text)).toEqual([
@@ -120,4 +121,24 @@ test("an incident is told with evidence for each claim, and says what was not ob
   ]);
   expect(told.malicious[1]?.evidence).toContain("x, path: /srv/x");
   expect(told.recommended[0]?.text).toBe("Submit a case to the portal.");
+});
+
+test("an open case is waited for, never submitted twice", () => {
+  const story = {
+    shortId: "E-1",
+    kind: "assessment" as const,
+    status: "unresolved-threats-remain" as const,
+    occurredAt: "2026-11-24T09:00:00Z",
+    body: {
+      threatId: THREAT,
+      threat: { name: "Marker", ruleId: "r", severity: "high" as const, severityReason: "it runs" },
+      status: "unresolved-threats-remain" as const,
+      source: "agent" as const,
+      host: "ws-1",
+    },
+  };
+
+  const told = tellIncident("ws-1", [story], [], "C-7");
+
+  expect(told.recommended.map(({ text }) => text)).toEqual(["Wait for the experts’ answer to C-7."]);
 });

@@ -30,12 +30,13 @@ export function tellIncident(
   host: string,
   story: readonly StoryEvent[],
   chains: readonly RootCauseChain[],
+  openCase: string | null,
 ): ToldIncident {
   return {
     summary: summaryOf(host, story),
     malicious: [...threatClaims(host, story), ...chains.flatMap(tellChain)],
     done: story.flatMap(deedsOf),
-    recommended: recommendationsOf(host, story, chains),
+    recommended: recommendationsOf(host, story, chains, openCase),
   };
 }
 
@@ -153,12 +154,16 @@ function recommendationsOf(
   host: string,
   story: readonly StoryEvent[],
   chains: readonly RootCauseChain[],
+  openCase: string | null,
 ): ToldIncident["recommended"] {
   const last = story.at(-1);
   if (last === undefined) return [];
   const row = MITIGATION_STATUS_TABLE[last.status];
   const recommended: ToldIncident["recommended"] = [];
-  if (row.needsAction)
+  if (last.status === "unresolved-threats-remain" && openCase !== null) {
+    const why = "No pattern removes it yet; until one does, it keeps running.";
+    recommended.push({ text: `Wait for the experts’ answer to ${openCase}.`, why });
+  } else if (row.needsAction)
     recommended.push({ text: row.recommendedAction, why: `The last result is: ${row.text.toLowerCase()}.` });
   for (const step of last.body.deployment?.steps ?? []) {
     if (step.outcome !== "failed" && step.outcome !== "refused") continue;

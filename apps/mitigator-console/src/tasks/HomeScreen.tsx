@@ -37,16 +37,19 @@ function LoadedHome(props: { data: Home; error: Error | null; readAt: number; on
   const { data } = props;
   const chosen = chosenTask(filters.get("task"), data);
   const rows = data.tasks.filter((task) => chosen === null || task.task === chosen);
+  const waiting = new Set(data.tasks.map((task) => task.event.endpoint)).size;
   return (
     <Page
       crumbs={[{ label: words("menu.home") }]}
       title={words("menu.home")}
       plainTitle={words("menu.home")}
       subtitle={words("home.sum", {
-        waiting: data.endpoints.nonconforming,
-        working: data.inMitigation,
-        quiet: Math.max(0, data.endpoints.total - data.endpoints.nonconforming),
-        total: data.endpoints.total,
+        waiting: words("home.waits", { count: waiting }),
+        working: words("home.works", { count: Math.max(0, data.endpoints.nonconforming - waiting) }),
+        quiet: words("home.quiet", {
+          count: Math.max(0, data.endpoints.total - Math.max(waiting, data.endpoints.nonconforming)),
+          total: data.endpoints.total,
+        }),
       })}
     >
       {/* biome-ignore lint/a11y/useSemanticElements: a fieldset would bring a form's meaning; these are view filters. */}

@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, onTestFinished, test } from "vitest";
+import { startTicksOf } from "../store-owner.ts";
 import { serviceAccount } from "./service-account.ts";
 import { startPostgres } from "./start-postgres.ts";
 
@@ -47,8 +48,7 @@ test("when the program is killed its PostgreSQL ends too, and the next start fin
 
   expect(next.place).toBe(other.place);
   expect(next.pid).not.toBe(other.pid);
-  // Ended; its entry in the process table goes when init looks.
-  await expect.poll(() => existsSync(`/proc/${other.pid}`), { timeout: 30_000 }).toBe(false);
+  await expect.poll(() => startTicksOf(other.pid), { timeout: 30_000 }).toBeNull();
 });
 
 test("a killed program's PostgreSQL ends even if nobody starts again", async () => {
@@ -58,7 +58,7 @@ test("a killed program's PostgreSQL ends even if nobody starts again", async () 
 
   other.child.kill("SIGKILL");
 
-  await expect.poll(() => existsSync(`/proc/${other.pid}`), { timeout: 30_000 }).toBe(false);
+  await expect.poll(() => startTicksOf(other.pid), { timeout: 30_000 }).toBeNull();
 });
 
 test.runIf(process.getuid?.() === 0)("an ordinary user keeps the database in the directory itself", async () => {

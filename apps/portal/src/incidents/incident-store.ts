@@ -6,6 +6,7 @@ import type {
   IncidentId,
   IncidentState,
   ProviderScope,
+  RecordId,
   Severity,
   ThreatId,
 } from "@tms/records";
@@ -13,6 +14,8 @@ import { type Databases, inCustomer, inProvider } from "@tms/server-kit";
 import { type Kysely, type RawBuilder, sql } from "kysely";
 import type { GroupEventsDeps, GroupingTransaction } from "./group-events.ts";
 import type { Incident } from "./incident.ts";
+
+const MAX_LISTED = 2000;
 
 export interface IncidentStore {
   locked: GroupEventsDeps["incidents"]["locked"];
@@ -57,32 +60,61 @@ export function createIncidentStore(db: Databases): IncidentStore {
 
 function transactionOf(trx: Kysely<unknown>, scope: CustomerScope): GroupingTransaction {
   return {
-    async isKnown(event) {
-      const { rows } = await sql`select 1 from incidents_events
-        where customer = ${scope.customer} and record = ${event.record}`.execute(trx);
-      return rows.length > 0;
+    async grouped(records) {
+      const { rows } = await sql<{ record: RecordId }>`select record from incidents_events
+        where customer = ${scope.customer} and record = any(${records}::uuid[])`.execute(trx);
+      return new Set(rows.map(({ record }) => record));
     },
-    ofEndpoint: (event) => select(trx, sql`i.customer = ${scope.customer} and i.endpoint = ${event.endpoint}`),
-    async nextNumber() {
-      const { rows } = await sql<{ taken: string }>`update incidents_counters set next = next + 1
-        where customer = ${scope.customer} returning next - 1 as taken`.execute(trx);
-      return Number(rows[0]?.taken);
+    async knowing(events) {
+      const keys = events.flatMap(({ endpoint, threatId, chain }) =>
+        (chain === null ? [threatId] : [threatId, chain]).map((key) => ({ endpoint, key })),
+      );
+      return select(
+        trx,
+        sql`i.customer = ${scope.customer} and i.id in (select k.incident from incidents_keys k
+          join jsonb_to_recordset(${JSON.stringify(keys)}::jsonb) as asked (endpoint uuid, key uuid)
+            on asked.endpoint = k.endpoint and asked.key = k.key where k.customer = ${scope.customer})`,
+        keys.length,
+      );
     },
-    async save(incident) {
+    async takeNumbers(count) {
+      const { rows } = await sql<{ first: string }>`update incidents_counters set next = next + ${count}
+        where customer = ${scope.customer} returning next - ${count} as first`.execute(trx);
+      return Number(rows[0]?.first);
+    },
+    async save(incidents) {
+      const values = JSON.stringify(incidents.map(rowOf));
       await sql`insert into incidents_incidents (customer, id, number, endpoint, host, title, severity, state,
           state_since, chains, threats, first_event_at, last_event_at)
-        values (${scope.customer}, ${incident.id}, ${incident.number}, ${incident.endpoint}, ${incident.host},
-          ${incident.title}, ${incident.severity}, ${incident.state}, ${incident.stateSince},
-          ${incident.chains}::uuid[], ${incident.threats}::uuid[], ${incident.firstEventAt}, ${incident.lastEventAt})
+        select ${scope.customer}::uuid, v.* from jsonb_to_recordset(${values}::jsonb) as v (id uuid, number bigint,
+          endpoint uuid, host text, title text, severity text, state text, state_since timestamptz, chains uuid[],
+          threats uuid[], first_event_at timestamptz, last_event_at timestamptz)
         on conflict (customer, id) do update set host = excluded.host, severity = excluded.severity,
           state = excluded.state, state_since = excluded.state_since, chains = excluded.chains,
           threats = excluded.threats, first_event_at = excluded.first_event_at,
           last_event_at = excluded.last_event_at`.execute(trx);
+      const keys = incidents.flatMap(({ id, endpoint, threats, chains }) =>
+        [...threats, ...chains].map((key) => ({ endpoint, key, incident: id })),
+      );
+      await sql`insert into incidents_keys (customer, endpoint, key, incident)
+        select ${scope.customer}::uuid, v.* from jsonb_to_recordset(${JSON.stringify(keys)}::jsonb)
+          as v (endpoint uuid, key uuid, incident uuid) on conflict do nothing`.execute(trx);
     },
-    async link(event, incident) {
+    async link(links) {
       await sql`insert into incidents_events (customer, record, incident)
-        values (${scope.customer}, ${event.record}, ${incident.id}) on conflict do nothing`.execute(trx);
+        select ${scope.customer}::uuid, v.* from jsonb_to_recordset(${JSON.stringify(links)}::jsonb)
+          as v (record uuid, incident uuid) on conflict do nothing`.execute(trx);
     },
+  };
+}
+
+function rowOf(incident: Incident) {
+  const { id, number, endpoint, host, title, severity, state, chains, threats } = incident;
+  return {
+    ...{ id, number, endpoint, host, title, severity, state, chains, threats },
+    state_since: incident.stateSince,
+    first_event_at: incident.firstEventAt,
+    last_event_at: incident.lastEventAt,
   };
 }
 
@@ -103,11 +135,15 @@ interface Row {
   events: string;
 }
 
-async function select(trx: Kysely<unknown>, condition: RawBuilder<unknown>): Promise<Incident[]> {
+async function select(
+  trx: Kysely<unknown>,
+  condition: RawBuilder<unknown>,
+  atMost: number = MAX_LISTED,
+): Promise<Incident[]> {
   const { rows } = await sql<Row>`select i.customer, i.id, i.number, i.endpoint, i.host, i.title, i.severity, i.state,
       i.state_since, to_jsonb(i.chains) as chains, to_jsonb(i.threats) as threats, i.first_event_at, i.last_event_at,
       (select count(*) from incidents_events e where e.customer = i.customer and e.incident = i.id) as events
-    from incidents_incidents i where ${condition} order by i.last_event_at desc, i.id limit 2000`.execute(trx);
+    from incidents_incidents i where ${condition} order by i.last_event_at desc, i.id limit ${atMost}`.execute(trx);
   return rows.map((row) => ({
     id: row.id,
     customer: row.customer,

@@ -8,7 +8,8 @@ import {
   type ThreatId,
 } from "@tms/records";
 import { expect, test } from "vitest";
-import { belongsTo, type Incident, type IncidentEvent, withEvent } from "./incident.ts";
+import { planGroups } from "./group-events.ts";
+import { type Incident, type IncidentEvent, withEvent } from "./incident.ts";
 import { tellIncident } from "./tell-incident.ts";
 
 const NOW = new Date("2026-11-24T10:00:00Z");
@@ -49,11 +50,36 @@ function eventWith(change: Partial<IncidentEvent> = {}): IncidentEvent {
   };
 }
 
+function planOf(known: readonly Incident[], events: readonly IncidentEvent[]) {
+  const customer = known[0]?.customer ?? newId<CustomerId>();
+  return planGroups({ customer, known, events }, { newId: () => newId<IncidentId>(), clock: { now: () => NOW } });
+}
+
 test("an event joins by threat or by chain, and only on its own endpoint", () => {
-  expect(belongsTo(incidentWith(), eventWith({ chain: null }))).toBe(true);
-  expect(belongsTo(incidentWith(), eventWith({ threatId: newId<ThreatId>() }))).toBe(true);
-  expect(belongsTo(incidentWith(), eventWith({ threatId: newId<ThreatId>(), chain: newId<ChainId>() }))).toBe(false);
-  expect(belongsTo(incidentWith(), eventWith({ endpoint: newId<EndpointId>() }))).toBe(false);
+  const incident = incidentWith();
+  const joins = (event: IncidentEvent) => planOf([incident], [event]).links[0]?.incident === incident.id;
+
+  expect(joins(eventWith({ chain: null }))).toBe(true);
+  expect(joins(eventWith({ threatId: newId<ThreatId>() }))).toBe(true);
+  expect(joins(eventWith({ threatId: newId<ThreatId>(), chain: newId<ChainId>() }))).toBe(false);
+  expect(joins(eventWith({ endpoint: newId<EndpointId>() }))).toBe(false);
+});
+
+test("events of one batch open one incident for each chain, and a chain known to another keeps it", () => {
+  const [first, second] = [newId<ThreatId>(), newId<ThreatId>()];
+  const events = [
+    eventWith({ threatId: first }),
+    eventWith({ threatId: second, chain: newId<ChainId>() }),
+    eventWith({ threatId: first, chain: null }),
+    eventWith({ threatId: newId<ThreatId>() }),
+  ];
+
+  const plan = planOf([], events);
+
+  const [a, b] = plan.opened;
+  expect(plan.opened).toHaveLength(2);
+  expect(plan.links.map(({ incident }) => incident)).toEqual([a, b, a, a]);
+  expect(plan.changed.find(({ id }) => id === a)).toMatchObject({ chains: [CHAIN] });
 });
 
 test("the worst severity stands and a full cleanup resolves", () => {

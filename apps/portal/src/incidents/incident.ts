@@ -1,6 +1,7 @@
 // Incidents: threat events of one endpoint and one chain that tell one story, grouped as they arrive.
 // N1  An event joins the incident that knows its chain or its threat; else it opens one.
-// N2  Grouping is idempotent by record id and does not depend on the order of arrival.
+// N2  Grouping is idempotent by record id.
+// N3  A threat or chain of an endpoint belongs to one incident: the first that knew it.
 
 import {
   type ChainId,
@@ -50,11 +51,9 @@ export function incidentShortId(number: number): string {
   return `I-${number}`;
 }
 
-export function belongsTo(incident: Pick<Incident, "endpoint" | "chains" | "threats">, event: IncidentEvent): boolean {
-  return (
-    incident.endpoint === event.endpoint &&
-    (incident.threats.includes(event.threatId) || (event.chain !== null && incident.chains.includes(event.chain)))
-  );
+/** What its events are recognised by: each threat and chain, on its own endpoint; threats before chains. */
+export function keysOf({ endpoint, threats, chains }: Pick<Incident, "endpoint" | "threats" | "chains">): string[] {
+  return [...threats, ...chains].map((key) => `${endpoint} ${key}`);
 }
 
 /** What an incident is after one more event; state changes by people are kept unless the threat acts again. */

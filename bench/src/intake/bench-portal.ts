@@ -57,7 +57,13 @@ export async function startBenchPortal(directory: string, say: (line: string) =>
     const added = await person.addCustomer({ body: { keys: ceremony.bundle, validUntil } });
     const details = await person.connectionDetails({ params: { id: added.customer.id } });
     const { url, user, password } = stores.eventStore();
-    const events = createClient({ url, username: user, password, request_timeout: 120_000 });
+    const events = createClient({
+      url,
+      username: user,
+      password,
+      request_timeout: 120_000,
+      clickhouse_settings: { send_progress_in_http_headers: 1, http_headers_progress_interval_ms: "10000" },
+    });
     opened.defer(() => events.close());
     const database = new pg.Pool({ connectionString: stores.databaseUrl("portal"), max: 1 });
     opened.defer(() => database.end());

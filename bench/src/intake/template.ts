@@ -33,8 +33,9 @@ export async function makeTemplate(directory: string, events: number): Promise<T
       const isLast = from + at + APPEND >= events;
       if (isLast) {
         // Whatever is still open is sealed by the append that reaches the limit, so that sending finds only batches.
+        const sealed = spool.report()[0]?.sealedTo ?? 0;
         await spool.close();
-        const limits = { sealRecords: 1 };
+        const limits = { sealRecords: events - sealed };
         spool = await openSpool({ directory: spoolDirectory, streams: [STREAM], clock: systemClock, limits });
       }
       await spool.append(STREAM, records.slice(at, at + APPEND));

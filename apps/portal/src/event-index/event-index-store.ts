@@ -20,10 +20,14 @@ export function createEventIndexStore(db: Databases): EventIndexStore {
           const key = sql`customer = ${scope.customer} and product = ${place.product} and stream = ${place.stream}`;
           await sql`insert into event_index_streams (customer, product, stream)
             values (${scope.customer}, ${place.product}, ${place.stream}) on conflict do nothing`.execute(trx);
-          const { rows } = await sql<{ arrival: string }>`select arrival from event_index_streams
+          const { rows } = await sql<{
+            arrival: string;
+            handed_on: string;
+          }>`select arrival, handed_on from event_index_streams
             where ${key} for update`.execute(trx);
           return work({
-            arrival: Number(rows[0]?.arrival ?? 0),
+            indexedTo: Number(rows[0]?.arrival ?? 0),
+            handedOnTo: Number(rows[0]?.handed_on ?? 0),
             async finish(batch, result, keptAside) {
               await sql`insert into event_index_batches (customer, batch, product, stream, new_ids, repeated, kept_aside)
                 values (${scope.customer}, ${batch.id}, ${place.product}, ${place.stream}, ${result.newIds},
@@ -33,6 +37,9 @@ export function createEventIndexStore(db: Databases): EventIndexStore {
                 from unnest(${keptAside.map((one) => one.number)}::bigint[], ${keptAside.map((one) => one.reason)}::text[])
                   as k (number, reason)`.execute(trx);
               await sql`update event_index_streams set arrival = ${batch.arrival} where ${key}`.execute(trx);
+            },
+            async handedOn(arrival) {
+              await sql`update event_index_streams set handed_on = ${arrival} where ${key}`.execute(trx);
             },
           });
         }),

@@ -21,7 +21,8 @@ const COMMON = `
   occurred_at DateTime64(6, 'UTC'),
   received_at DateTime64(3, 'UTC'),
   body String,
-  index by_id id type bloom_filter(0.001) granularity 4`;
+  index by_id id type bloom_filter(0.001) granularity 4,
+  index by_receipt received_at type minmax granularity 1`;
 
 const CHAIN = `,
   chain Nullable(UUID),

@@ -25,10 +25,11 @@ function world(batches: Line[][], change: Partial<IndexStreamDeps> = {}) {
   const stored = new Map<RecordId, string>();
   const results = new Map<string, IndexedBatch>();
   const handed: RecordId[] = [];
-  let arrival = 0;
+  let [indexedTo, handedOnTo] = [0, 0];
   const rows: BatchToIndex[] = batches.map((_, index) => ({
     id: `batch-${index + 1}`,
-    epoch: "epoch",
+    epoch: index === 0 ? "first" : "later",
+    isFirstEpoch: index === 0,
     blobKey: String(index),
     readable: true,
     gap: null,
@@ -39,10 +40,14 @@ function world(batches: Line[][], change: Partial<IndexStreamDeps> = {}) {
     cursor: {
       locked: (_scope, _place, work) =>
         work({
-          arrival,
+          indexedTo,
+          handedOnTo,
           async finish(batch, result) {
             results.set(batch.id, result);
-            arrival = batch.arrival;
+            indexedTo = batch.arrival;
+          },
+          async handedOn(arrival) {
+            handedOnTo = arrival;
           },
         }),
       reserveShortNumbers: async () => 1,
@@ -57,14 +62,16 @@ function world(batches: Line[][], change: Partial<IndexStreamDeps> = {}) {
       async insert(_scope, _place, batch, records) {
         for (const { record } of records) stored.set(record.id, batch.id);
       },
-      countOfBatch: async (_scope, _place, batch) => [...stored.values()].filter((one) => one === batch).length,
+      countOfBatch: async (_scope, _place, { id }) => [...stored.values()].filter((one) => one === id).length,
     },
-    async handOn(_scope, _place, records) {
-      handed.push(...records.map((record) => record.id));
+    handOn: {
+      async "threat-events"(_scope, records) {
+        handed.push(...records.map((record) => record.id));
+      },
     },
     ...change,
   };
-  return { indexStream: createIndexStream(deps), stored, results, handed, rows };
+  return { indexStream: createIndexStream(deps), deps, stored, results, handed, rows };
 }
 
 const good = (): Line => ({ record: makeThreatEvent(), problem: null });
@@ -84,20 +91,48 @@ test("a batch gives new ids, repeated ids and records kept aside that add up to 
 });
 
 test("a crash after the insert and before the commit doubles nothing when the job runs again", async () => {
+  const made = world([[good(), good(), good()]]);
+  const { locked } = made.deps.cursor;
   let crashes = 1;
-  const { indexStream, stored, results, handed } = world([[good(), good(), good()]], {
-    async handOn(_scope, _place, records) {
-      if (crashes-- > 0) throw new AppError("store.unavailable", { why: "killed here" });
-      handed.push(...records.map((record) => record.id));
-    },
-  });
-  await expect(indexStream(SCOPE, PLACE)).rejects.toMatchObject({ code: "store.unavailable" });
+  made.deps.cursor.locked = (scope, place, work) =>
+    locked(scope, place, (tx) =>
+      work({
+        ...tx,
+        async finish(...result) {
+          if (crashes-- > 0) throw new AppError("store.unavailable", { why: "killed here" });
+          await tx.finish(...result);
+        },
+      }),
+    );
+  await expect(made.indexStream(SCOPE, PLACE)).rejects.toMatchObject({ code: "store.unavailable" });
 
-  await indexStream(SCOPE, PLACE);
+  await made.indexStream(SCOPE, PLACE);
 
-  expect(stored.size).toBe(3);
-  expect(results.get("batch-1")).toEqual({ newIds: 3, repeated: 0, keptAside: 0 });
-  expect(new Set(handed)).toEqual(new Set(stored.keys()));
+  expect(made.stored.size).toBe(3);
+  expect(made.results.get("batch-1")).toEqual({ newIds: 3, repeated: 0, keptAside: 0 });
+  expect(new Set(made.handed)).toEqual(new Set(made.stored.keys()));
+});
+
+test("what other slices cannot take is in the log all the same, and goes on when the job runs again", async () => {
+  const made = world([[good()], [good()]]);
+  const takes = made.deps.handOn["threat-events"];
+  made.deps.handOn["threat-events"] = () => Promise.reject(new AppError("store.unavailable", { why: "killed here" }));
+  await expect(made.indexStream(SCOPE, PLACE)).rejects.toMatchObject({ code: "store.unavailable" });
+  const indexedMeanwhile = made.results.size;
+  Object.assign(made.deps.handOn, { "threat-events": takes });
+
+  await made.indexStream(SCOPE, PLACE);
+
+  expect(indexedMeanwhile).toBe(2);
+  expect(made.handed).toEqual([...made.stored.keys()]);
+});
+
+test("a backlog goes on to the other slices in turns, and each batch once and in order", async () => {
+  const made = world(Array.from({ length: 45 }, () => [good()]));
+
+  expect(await made.indexStream(SCOPE, PLACE)).toBe(45);
+
+  expect(made.handed).toEqual([...made.stored.keys()]);
 });
 
 test("an insert that stored fewer rows than were sent is not taken for done", async () => {

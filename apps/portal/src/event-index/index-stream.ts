@@ -7,18 +7,21 @@ import {
   type Stream,
 } from "@tms/records";
 import type { IndexedBatch } from "./completeness.ts";
+import { createReadAhead, type NextBatch, type ReadRecords } from "./read-ahead.ts";
 import type { NumberedRecord } from "./stored-event.ts";
 
 // Indexing of received batches.
-// I1  Serial per stream: the stream's row is locked while one batch is indexed.
+// I1  Serial per stream: the stream's row is locked while one batch is indexed or handed on.
 // I2  Idempotent: after a crash the same batch runs again, and only record ids that are not present are inserted.
 // I3  A record that does not have its kind's form is kept aside with the reason and never stops its stream.
-// I4  The hand-on to other slices comes before the commit of the cursor, so that it happens at least once; the slices
-//     themselves are idempotent by record id.
+// I4  Handing on to other slices has a cursor of its own behind that of indexing: what they cannot take never hides an
+//     event from the log. It happens at least once; the slices themselves are idempotent by record id.
 
 export interface BatchToIndex {
   id: string;
   epoch: string;
+  /** Whether it is of the stream's first epoch, in which no record was ever sent before. */
+  isFirstEpoch: boolean;
   blobKey: string;
   readable: boolean;
   gap: unknown;
@@ -36,25 +39,23 @@ export interface KeptAside {
   reason: string;
 }
 
+export interface StreamTransaction {
+  /** Arrival number of the last indexed batch, and of the last one handed on. */
+  indexedTo: number;
+  handedOnTo: number;
+  finish(batch: BatchToIndex, result: IndexedBatch, keptAside: readonly KeptAside[]): Promise<void>;
+  handedOn(arrival: number): Promise<void>;
+}
+
 export interface IndexStreamDeps {
   cursor: {
     /** Locks the stream's row for the time of `work`. */
-    locked<T>(
-      scope: CustomerScope,
-      place: StreamPlace,
-      work: (tx: {
-        arrival: number;
-        finish(batch: BatchToIndex, result: IndexedBatch, keptAside: readonly KeptAside[]): Promise<void>;
-      }) => Promise<T>,
-    ): Promise<T>;
+    locked<T>(scope: CustomerScope, place: StreamPlace, work: (tx: StreamTransaction) => Promise<T>): Promise<T>;
     /** Reserves short numbers; numbers that a crash wastes are never given again. */
     reserveShortNumbers(scope: CustomerScope, count: number): Promise<number>;
   };
   batchAfter(scope: CustomerScope, of: StreamPlace & { arrival: number }): Promise<BatchToIndex | null>;
-  readRecords(
-    scope: CustomerScope,
-    blobKey: string,
-  ): AsyncIterable<{ number: number; line: string; record: LinkRecord | null; problem: string | null }>;
+  readRecords: ReadRecords;
   events: {
     /** Which of these ids stand in the store, and from which batch. */
     present(scope: CustomerScope, place: StreamPlace, ids: readonly RecordId[]): Promise<Map<RecordId, string>>;
@@ -65,45 +66,76 @@ export interface IndexStreamDeps {
       batch: { id: string; epoch: string; receivedAt: Date; firstShortNumber: number },
       records: readonly NumberedRecord[],
     ): Promise<void>;
-    countOfBatch(scope: CustomerScope, place: StreamPlace, batch: string): Promise<number>;
+    countOfBatch(
+      scope: CustomerScope,
+      place: StreamPlace,
+      batch: Pick<BatchToIndex, "id" | "receivedAt">,
+    ): Promise<number>;
   };
-  handOn(scope: CustomerScope, place: StreamPlace, records: readonly LinkRecord[]): Promise<void>;
+  /** What other slices do with a batch; a stream that is absent here ends at the event store. */
+  handOn: Partial<Record<Stream, (scope: CustomerScope, records: readonly LinkRecord[]) => Promise<void>>>;
 }
 
-/** Indexes everything of one stream that has arrived, batch by batch; gives the number of batches done. */
+/** After so many batches what stands in the log goes on to the other slices, even while more arrive. */
+const HAND_ON_AFTER_BATCHES = 20;
+
+/** Indexes and hands on everything of one stream that has arrived, batch by batch; gives the number of batches done. */
 export function createIndexStream(deps: IndexStreamDeps) {
   return async function indexStream(scope: CustomerScope, place: StreamPlace): Promise<number> {
     let done = 0;
-    while (
-      await deps.cursor.locked(scope, place, async (tx) => {
-        const batch = await deps.batchAfter(scope, { ...place, arrival: tx.arrival });
-        if (batch === null) return false;
-        const { result, keptAside } = await indexBatch(deps, scope, { place, batch });
-        await tx.finish(batch, result, keptAside);
-        return true;
-      })
-    ) {
-      done += 1;
+    for (;;) {
+      const indexed = await indexWaiting(deps, scope, place);
+      await handOnWaiting(deps, scope, place);
+      done += indexed;
+      if (indexed < HAND_ON_AFTER_BATCHES) return done;
     }
-    return done;
   };
 }
 
-const NOTHING = { result: { newIds: 0, repeated: 0, keptAside: 0 }, keptAside: [] };
+async function indexWaiting(deps: IndexStreamDeps, scope: CustomerScope, place: StreamPlace): Promise<number> {
+  const ahead = createReadAhead(deps, scope, place);
+  for (let done = 0; done < HAND_ON_AFTER_BATCHES; done += 1) {
+    const worked = await deps.cursor.locked(scope, place, async (tx) => {
+      const next = await ahead.after(tx.indexedTo);
+      if (next === null) return false;
+      const { result, keptAside } = await indexBatch(deps, scope, { place, ...next });
+      await tx.finish(next.batch, result, keptAside);
+      return true;
+    });
+    if (!worked) return done;
+  }
+  return HAND_ON_AFTER_BATCHES;
+}
+
+async function handOnWaiting(deps: IndexStreamDeps, scope: CustomerScope, place: StreamPlace): Promise<void> {
+  const handOn = deps.handOn[place.stream];
+  if (handOn === undefined) return;
+  const ahead = createReadAhead(deps, scope, place);
+  const handOnNext = () =>
+    deps.cursor.locked(scope, place, async (tx) => {
+      if (tx.handedOnTo >= tx.indexedTo) return false;
+      const next = await ahead.after(tx.handedOnTo);
+      if (next === null) return false;
+      const { records } = await next.read;
+      if (records.length > 0) {
+        await handOn(
+          scope,
+          records.map(({ record }) => record),
+        );
+      }
+      await tx.handedOn(next.batch.arrival);
+      return true;
+    });
+  while (await handOnNext());
+}
 
 async function indexBatch(
   deps: IndexStreamDeps,
   scope: CustomerScope,
-  { place, batch }: { place: StreamPlace; batch: BatchToIndex },
+  { place, batch, read }: NextBatch & { place: StreamPlace },
 ): Promise<{ result: IndexedBatch; keptAside: KeptAside[] }> {
-  // A gap has no records; an unreadable batch is counted whole from its row.
-  if (batch.gap !== null || !batch.readable) return NOTHING;
-  const { records, keptAside, repeatedWithin } = await readBatch(deps.readRecords(scope, batch.blobKey));
-  const present = await deps.events.present(
-    scope,
-    place,
-    records.map(({ record }) => record.id),
-  );
+  const { records, keptAside, repeatedWithin } = await read;
+  const present = await presentOf(deps, scope, { place, batch, records });
   const fresh = records.filter(({ record }) => !present.has(record.id));
   // Rows that a crashed run of this very batch inserted are its own new ids, not repeats.
   const own = [...present.values()].filter((from) => from === batch.id).length;
@@ -114,27 +146,26 @@ async function indexBatch(
     await deps.events.insert(scope, place, target, fresh);
   }
   const newIds = fresh.length + own;
-  const stored = await deps.events.countOfBatch(scope, place, batch.id);
+  const stored = newIds === 0 ? 0 : await deps.events.countOfBatch(scope, place, batch);
   if (stored !== newIds) throw new AppError("store.unavailable", { batch: batch.id, expected: newIds, stored });
-  await deps.handOn(
-    scope,
-    place,
-    records.map(({ record }) => record),
-  );
   const repeated = records.length - newIds + repeatedWithin;
   return { result: { newIds, repeated, keptAside: keptAside.length }, keptAside };
 }
 
-async function readBatch(
-  lines: AsyncIterable<{ number: number; line: string; record: LinkRecord | null; problem: string | null }>,
-): Promise<{ records: NumberedRecord[]; keptAside: KeptAside[]; repeatedWithin: number }> {
-  const records = new Map<RecordId, NumberedRecord>();
-  const keptAside: KeptAside[] = [];
-  let repeatedWithin = 0;
-  for await (const { number, line, record, problem } of lines) {
-    if (record === null) keptAside.push({ number, reason: (problem ?? "malformed").slice(0, 300) });
-    else if (records.has(record.id)) repeatedWithin += 1;
-    else records.set(record.id, { number, line, record });
-  }
-  return { records: [...records.values()], keptAside, repeatedWithin };
+/**
+ * Which of a batch's records stand in the store. In a stream's first epoch only an earlier run of the same batch can
+ * have put them there; looking for ids otherwise costs in proportion to all that the product ever sent.
+ */
+async function presentOf(
+  deps: IndexStreamDeps,
+  scope: CustomerScope,
+  { place, batch, records }: { place: StreamPlace; batch: BatchToIndex; records: readonly NumberedRecord[] },
+): Promise<Map<RecordId, string>> {
+  if (records.length === 0) return new Map();
+  if (batch.isFirstEpoch && (await deps.events.countOfBatch(scope, place, batch)) === 0) return new Map();
+  return deps.events.present(
+    scope,
+    place,
+    records.map(({ record }) => record.id),
+  );
 }

@@ -11,7 +11,7 @@ export interface LogIntakeStore extends IntakeStore {
   batchAfter(
     scope: CustomerScope,
     of: { product: ProductId; stream: Stream; arrival: number },
-  ): Promise<BatchRow | null>;
+  ): Promise<(BatchRow & { isFirstEpoch: boolean }) | null>;
   /** When logs last arrived and over which protocol, for all products. */
   lastLogs(scope: ProviderScope): Promise<Map<ProductId, { at: Date; protocol: "ssl" | "ssh" }>>;
   /** Numbers per product that arrived as declared gaps or as unreadable batches. */
@@ -54,17 +54,24 @@ export function createLogIntakeStore(deps: LogIntakeStoreDeps): LogIntakeStore {
       }),
     batches: (scope, { product, stream }) =>
       inCustomer(db.app, scope, async (trx) => {
-        const { rows } = await sql<Row>`select ${COLUMNS} from log_intake_batches
+        const { rows } = await sql<Row & { first_epoch: Epoch }>`select ${COLUMNS}, (select epoch
+            from log_intake_batches where customer = ${scope.customer} and product = ${product} and stream = ${stream}
+            order by arrival limit 1) as first_epoch
+          from log_intake_batches
           where customer = ${scope.customer} and product = ${product} and stream = ${stream}
           order by arrival`.execute(trx);
         return rows.map(batchOf);
       }),
     batchAfter: (scope, { product, stream, arrival }) =>
       inCustomer(db.app, scope, async (trx) => {
-        const { rows } = await sql<Row>`select ${COLUMNS} from log_intake_batches
+        const { rows } = await sql<Row & { first_epoch: Epoch }>`select ${COLUMNS}, (select epoch
+            from log_intake_batches where customer = ${scope.customer} and product = ${product} and stream = ${stream}
+            order by arrival limit 1) as first_epoch
+          from log_intake_batches
           where customer = ${scope.customer} and product = ${product} and stream = ${stream} and arrival > ${arrival}
           order by arrival limit 1`.execute(trx);
-        return rows[0] === undefined ? null : batchOf(rows[0]);
+        const [row] = rows;
+        return row === undefined ? null : { ...batchOf(row), isFirstEpoch: row.epoch === row.first_epoch };
       }),
     lastLogs: () =>
       inProvider(db.provider, async (trx) => {

@@ -16,7 +16,7 @@ export async function startWorker(core: Core): Promise<{ close(): Promise<void> 
     batchAfter: (scope, of) => core.intake.batchAfter(scope, of),
     readRecords: (scope, blobKey) => readBatchRecords(core.blobs.fileOf(scope, blobKey)),
     events: core.events.indexing,
-    handOn: (scope, place, records) => handOn(core, scope, { stream: place.stream, records }),
+    handOn: { "threat-events": (scope, records) => handOnThreatEvents(core, scope, records) },
   });
 
   await core.jobs.work("index-stream", async (job) => {
@@ -40,14 +40,9 @@ export async function startWorker(core: Core): Promise<{ close(): Promise<void> 
 }
 
 /** A batch's threat events go on to deployments, cases and incidents, in this order, each idempotent by record id. */
-async function handOn(
-  core: Core,
-  scope: CustomerScope,
-  batch: { stream: Stream; records: readonly LinkRecord[] },
-): Promise<void> {
-  if (batch.stream !== "threat-events") return;
-  await core.deployments.takeNews(scope, batch.records);
-  await core.incidents.groupEvents(scope, batch.records);
+async function handOnThreatEvents(core: Core, scope: CustomerScope, records: readonly LinkRecord[]): Promise<void> {
+  await core.deployments.takeNews(scope, records);
+  await core.incidents.groupEvents(scope, records);
 }
 
 /** After a pattern was issued: deployments stand, the case deploys, the mitigator is told to look. */

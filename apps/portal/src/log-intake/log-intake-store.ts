@@ -54,10 +54,7 @@ export function createLogIntakeStore(deps: LogIntakeStoreDeps): LogIntakeStore {
       }),
     batches: (scope, { product, stream }) =>
       inCustomer(db.app, scope, async (trx) => {
-        const { rows } = await sql<Row & { first_epoch: Epoch }>`select ${COLUMNS}, (select epoch
-            from log_intake_batches where customer = ${scope.customer} and product = ${product} and stream = ${stream}
-            order by arrival limit 1) as first_epoch
-          from log_intake_batches
+        const { rows } = await sql<Row>`select ${COLUMNS} from log_intake_batches
           where customer = ${scope.customer} and product = ${product} and stream = ${stream}
           order by arrival`.execute(trx);
         return rows.map(batchOf);

@@ -15,6 +15,7 @@ import {
 import { EVENT_COLUMNS, type EventRowOut, eventOf, rowOf } from "./event-rows.ts";
 import type { IndexStreamDeps, StreamPlace } from "./index-stream.ts";
 import type { EventFilter, Page, StoredEvent } from "./stored-event.ts";
+import { tabSeparated } from "./tab-separated.ts";
 
 const TABLE_OF: Record<Stream, string> = {
   "threat-events": "threat_events",
@@ -145,16 +146,12 @@ export function createEventStore(client: ClickHouseClient): EventStore {
   };
 }
 
-/**
- * One insert. Rows go as arrays of values, written out whole: names in every row and the client's own stream of objects
- * cost half as much again (10,000 rows: 0.45 s against 0.65 s).
- */
-async function insertRows(client: ClickHouseClient, table: string, values: readonly Record<string, unknown>[]) {
-  const columns = Object.keys(values[0] ?? {});
-  const lines = values.map((row) => JSON.stringify(columns.map((column) => row[column])));
+async function insertRows(client: ClickHouseClient, table: string, rows: readonly Record<string, unknown>[]) {
+  const columns = Object.keys(rows[0] ?? {});
+  // The client's own insert prints rows one by one through a stream of objects; this sends the text as it is.
   const { stream } = await client.exec({
-    query: `insert into ${table} (${columns.join(", ")}) format JSONCompactEachRow`,
-    values: Readable.from([Buffer.from(`${lines.join("\n")}\n`)], { objectMode: false }),
+    query: `insert into ${table} (${columns.join(", ")}) format TabSeparated`,
+    values: Readable.from([tabSeparated(rows, columns)], { objectMode: false }),
   });
   await finished(stream.resume());
 }

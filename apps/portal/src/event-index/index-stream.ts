@@ -7,7 +7,7 @@ import {
   type Stream,
 } from "@tms/records";
 import type { IndexedBatch } from "./completeness.ts";
-import { createReadAhead, type NextBatch, type ReadRecords } from "./read-ahead.ts";
+import { type BatchRecords, createReadAhead, met, type ReadRecords, readBatch } from "./read-ahead.ts";
 import type { NumberedRecord } from "./stored-event.ts";
 
 // Indexing of received batches.
@@ -93,7 +93,7 @@ export function createIndexStream(deps: IndexStreamDeps) {
 }
 
 async function indexWaiting(deps: IndexStreamDeps, scope: CustomerScope, place: StreamPlace): Promise<number> {
-  const ahead = createReadAhead(deps, scope, place);
+  const ahead = createReadAhead((arrival) => beginIndexing(deps, scope, { ...place, arrival }));
   for (let done = 0; done < HAND_ON_AFTER_BATCHES; done += 1) {
     const worked = await deps.cursor.locked(scope, place, async (tx) => {
       const next = await ahead.after(tx.indexedTo);
@@ -110,7 +110,10 @@ async function indexWaiting(deps: IndexStreamDeps, scope: CustomerScope, place: 
 async function handOnWaiting(deps: IndexStreamDeps, scope: CustomerScope, place: StreamPlace): Promise<void> {
   const handOn = deps.handOn[place.stream];
   if (handOn === undefined) return;
-  const ahead = createReadAhead(deps, scope, place);
+  const ahead = createReadAhead(async (arrival) => {
+    const batch = await deps.batchAfter(scope, { ...place, arrival });
+    return batch && { batch, read: met(readBatch(deps.readRecords, scope, batch)) };
+  });
   const handOnNext = () =>
     deps.cursor.locked(scope, place, async (tx) => {
       if (tx.handedOnTo >= tx.indexedTo) return false;
@@ -129,13 +132,40 @@ async function handOnWaiting(deps: IndexStreamDeps, scope: CustomerScope, place:
   while (await handOnNext());
 }
 
+interface Begun {
+  batch: BatchToIndex;
+  read: Promise<BatchRecords>;
+  /**
+   * Whether records may stand in the store already. In a stream's first epoch only a run of the same batch that crashed
+   * before its commit can have put them there; looking for ids costs in proportion to all that the product ever sent.
+   */
+  mayStand: Promise<boolean>;
+}
+
+async function beginIndexing(
+  deps: IndexStreamDeps,
+  scope: CustomerScope,
+  of: StreamPlace & { arrival: number },
+): Promise<Begun | null> {
+  const batch = await deps.batchAfter(scope, of);
+  if (batch === null) return null;
+  const crashed = async () => (await deps.events.countOfBatch(scope, of, batch)) > 0;
+  return {
+    batch,
+    read: met(readBatch(deps.readRecords, scope, batch)),
+    mayStand: batch.isFirstEpoch ? met(crashed()) : Promise.resolve(true),
+  };
+}
+
 async function indexBatch(
   deps: IndexStreamDeps,
   scope: CustomerScope,
-  { place, batch, read }: NextBatch & { place: StreamPlace },
+  { place, batch, read, mayStand }: Begun & { place: StreamPlace },
 ): Promise<{ result: IndexedBatch; keptAside: KeptAside[] }> {
   const { records, keptAside, repeatedWithin } = await read;
-  const present = await presentOf(deps, scope, { place, batch, records });
+  const ids = records.map(({ record }) => record.id);
+  const present =
+    ids.length > 0 && (await mayStand) ? await deps.events.present(scope, place, ids) : new Map<RecordId, string>();
   const fresh = records.filter(({ record }) => !present.has(record.id));
   // Rows that a crashed run of this very batch inserted are its own new ids, not repeats.
   const own = [...present.values()].filter((from) => from === batch.id).length;
@@ -150,22 +180,4 @@ async function indexBatch(
   if (stored !== newIds) throw new AppError("store.unavailable", { batch: batch.id, expected: newIds, stored });
   const repeated = records.length - newIds + repeatedWithin;
   return { result: { newIds, repeated, keptAside: keptAside.length }, keptAside };
-}
-
-/**
- * Which of a batch's records stand in the store. In a stream's first epoch only an earlier run of the same batch can
- * have put them there; looking for ids otherwise costs in proportion to all that the product ever sent.
- */
-async function presentOf(
-  deps: IndexStreamDeps,
-  scope: CustomerScope,
-  { place, batch, records }: { place: StreamPlace; batch: BatchToIndex; records: readonly NumberedRecord[] },
-): Promise<Map<RecordId, string>> {
-  if (records.length === 0) return new Map();
-  if (batch.isFirstEpoch && (await deps.events.countOfBatch(scope, place, batch)) === 0) return new Map();
-  return deps.events.present(
-    scope,
-    place,
-    records.map(({ record }) => record.id),
-  );
 }

@@ -1,5 +1,6 @@
+import { setImmediate } from "node:timers/promises";
 import type { CustomerScope, LinkRecord, RecordId } from "@tms/records";
-import type { BatchToIndex, IndexStreamDeps, KeptAside, StreamPlace } from "./index-stream.ts";
+import type { BatchToIndex, KeptAside } from "./index-stream.ts";
 import type { NumberedRecord } from "./stored-event.ts";
 
 export type ReadRecords = (
@@ -13,49 +14,38 @@ export interface BatchRecords {
   repeatedWithin: number;
 }
 
-export interface NextBatch {
-  batch: BatchToIndex;
-  read: Promise<BatchRecords>;
-}
-
 /**
- * Reads one batch further than is asked for: decoding and checking the next one is this process's work while the store
+ * Begins with the next batch before it is asked for: decoding and checking it is this process's work while the store
  * inserts the present one in its own. At most two batches are in memory.
+ *
+ * @param begin Starts what can be done ahead for the batch that arrived next after a number; null if there is none yet.
  */
-export function createReadAhead(
-  deps: Pick<IndexStreamDeps, "batchAfter" | "readRecords">,
-  scope: CustomerScope,
-  place: StreamPlace,
+export function createReadAhead<Begun extends { batch: BatchToIndex }>(
+  begin: (arrival: number) => Promise<Begun | null>,
 ) {
-  let waiting: { arrival: number; next: Promise<NextBatch | null> } | null = null;
-
-  async function look(arrival: number): Promise<NextBatch | null> {
-    const batch = await deps.batchAfter(scope, { ...place, arrival });
-    if (batch === null) return null;
-    const read = readBatch(deps, scope, batch);
-    // Whoever takes the batch meets the error; if nobody does, the batch is read again later.
-    read.catch(() => undefined);
-    return { batch, read };
-  }
-
+  let waiting: { arrival: number; begun: Promise<Begun | null> } | null = null;
   return {
-    /** The batch that arrived next after this one; null if there is none yet. */
-    async after(arrival: number): Promise<NextBatch | null> {
-      const known = waiting?.arrival === arrival ? await waiting.next : null;
-      const next = known ?? (await look(arrival));
+    async after(arrival: number): Promise<Begun | null> {
+      const known = waiting?.arrival === arrival ? await waiting.begun : null;
+      const next = known ?? (await begin(arrival));
       if (next === null) return null;
-      const following = look(next.batch.arrival);
-      following.catch(() => undefined);
-      waiting = { arrival: next.batch.arrival, next: following };
+      waiting = { arrival: next.batch.arrival, begun: met(begin(next.batch.arrival)) };
       return next;
     },
   };
 }
 
+/** Whoever awaits it later meets the error; if nobody does, the batch is begun again later. */
+export function met<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => undefined);
+  return promise;
+}
+
+const YIELD_AFTER_RECORDS = 200;
 const NOTHING: BatchRecords = { records: [], keptAside: [], repeatedWithin: 0 };
 
-async function readBatch(
-  { readRecords }: Pick<IndexStreamDeps, "readRecords">,
+export async function readBatch(
+  readRecords: ReadRecords,
   scope: CustomerScope,
   batch: BatchToIndex,
 ): Promise<BatchRecords> {
@@ -68,6 +58,8 @@ async function readBatch(
     if (record === null) keptAside.push({ number, reason: (problem ?? "malformed").slice(0, 300) });
     else if (records.has(record.id)) repeatedWithin += 1;
     else records.set(record.id, { number, line, record });
+    // Checking 10,000 records takes 0.2 s: the rest of this process, be it only an insert's body on its way, goes on.
+    if ((records.size + keptAside.length) % YIELD_AFTER_RECORDS === 0) await setImmediate();
   }
   return { records: [...records.values()], keptAside, repeatedWithin };
 }

@@ -28,6 +28,8 @@ export interface BenchPortal {
   startWorker(): Promise<SupervisedChild>;
   /** Records whose indexing is committed. */
   indexed(product: ProductId): Promise<number>;
+  /** Whether all that is indexed went on to deployments, cases and incidents. */
+  handedOn(product: ProductId): Promise<boolean>;
   completenessOf(
     product: ProductId,
   ): Promise<{ sent: number | null; distinctIndexed: number; repeated: number; gaps: number; lost: number }>;
@@ -78,6 +80,13 @@ export async function startBenchPortal(directory: string, say: (line: string) =>
           [product],
         );
         return Number(rows[0]?.n ?? 0);
+      },
+      async handedOn(product) {
+        const { rows } = await database.query<{ done: boolean }>(
+          "select bool_and(handed_on >= arrival) as done from event_index_streams where product = $1",
+          [product],
+        );
+        return rows[0]?.done ?? false;
       },
       async completenessOf(product) {
         const { completeness } = await person.getProduct({ params: { id: product } });

@@ -44,6 +44,7 @@ interface Round {
   ssl: number;
   ssh: number;
   indexed: number;
+  handedOn: number;
 }
 
 interface Sums {
@@ -73,6 +74,7 @@ async function measure(portal: BenchPortal, run: Run): Promise<Measured> {
       ssl: ssl.sent.perSecond,
       ssh: ssh.sent.perSecond,
       indexed: (ssl.indexed + ssh.indexed) / 2,
+      handedOn: (ssl.handedOn + ssh.handedOn) / 2,
     };
     say(`${name}: ${JSON.stringify(rounded({ ...figures }))}`);
     return { figures, last: ssh.sent };
@@ -113,14 +115,19 @@ async function sendAndIndex(
   how.verified.sent += template.events;
   how.verified.stored += stored.distinct;
   how.verified.digestEqual &&= agreed && stored.digest === template.digest;
-  return { sent, indexed };
+  return { sent, ...indexed };
 }
 
 function figuresOf(rounds: readonly Round[], whole: Round | null) {
   const of = (name: keyof Round) => median(rounds.map((round) => round[name]));
   const ratio = (name: keyof Round) => median(rounds.map((round) => round[name] / round.baseline));
   const figures = {
-    ...rounded({ ackPerSecondSsl: of("ssl"), ackPerSecondSsh: of("ssh"), indexedPerSecond: of("indexed") }),
+    ...rounded({
+      ackPerSecondSsl: of("ssl"),
+      ackPerSecondSsh: of("ssh"),
+      indexedPerSecond: of("indexed"),
+      handedOnPerSecond: of("handedOn"),
+    }),
     ackRatioSsl: inHundredths(ratio("ssl")),
     ackRatioSsh: inHundredths(ratio("ssh")),
     indexRatio: inHundredths(ratio("indexed")),
@@ -130,6 +137,7 @@ function figuresOf(rounds: readonly Round[], whole: Round | null) {
           wholeAckPerSecondSsl: whole.ssl,
           wholeAckPerSecondSsh: whole.ssh,
           wholeIndexedPerSecond: whole.indexed,
+          wholeHandedOnPerSecond: whole.handedOn,
         })),
   };
   const baseline = rounded({

@@ -104,15 +104,26 @@ async function reported(link: { sendNow(): void; state(): { lastHeartbeatAt: Dat
   while (Date.now() < until && (link.state().lastHeartbeatAt?.getTime() ?? 0) <= since) await pause(LOOK_EVERY_MS);
 }
 
-/** Indexes what waits of a product: from the worker's being ready until its last batch is committed. */
-export async function indexSample(portal: BenchPortal, template: Template, sent: SentSample): Promise<number> {
+/** Events per second, from the worker's being ready. */
+export interface Indexed {
+  /** Until the last batch stood in the event store and was committed. */
+  indexed: number;
+  /** … and had gone on to deployments, cases and incidents. */
+  handedOn: number;
+}
+
+/** Indexes what waits of a product. */
+export async function indexSample(portal: BenchPortal, template: Template, sent: SentSample): Promise<Indexed> {
   const { product } = sent.product.identity;
   const worker = await portal.startWorker();
   try {
     const startedAt = performance.now();
     const before = await portal.indexed(product);
-    await indexedUpTo(portal, sent, template.events);
-    return (template.events - before) / ((performance.now() - startedAt) / 1000);
+    const perSecond = () => (template.events - before) / ((performance.now() - startedAt) / 1000);
+    await until(sent, async () => (await portal.indexed(product)) >= template.events);
+    const indexed = perSecond();
+    await until(sent, () => portal.handedOn(product));
+    return { indexed, handedOn: perSecond() };
   } finally {
     await worker.stop();
   }
@@ -130,7 +141,7 @@ export async function indexAgain(portal: BenchPortal, sent: SentSample): Promise
     const before = await portal.indexed(product.identity.product);
     await spool.append(STREAM, realisticEvents(0, AGAIN));
     await sendAll(portal, { product, spool, protocol: "ssl" });
-    await indexedUpTo(portal, sent, before + AGAIN);
+    await until(sent, async () => (await portal.indexed(product.identity.product)) >= before + AGAIN);
     return (await portal.completenessOf(product.identity.product)).repeated;
   } finally {
     await worker.stop();
@@ -138,12 +149,10 @@ export async function indexAgain(portal: BenchPortal, sent: SentSample): Promise
   }
 }
 
-async function indexedUpTo(portal: BenchPortal, sent: SentSample, wanted: number): Promise<void> {
+async function until(sent: SentSample, isDone: () => Promise<boolean>): Promise<void> {
   const deadline = performance.now() + SAMPLE_DEADLINE_MS;
-  for (;;) {
-    const done = await portal.indexed(sent.product.identity.product);
-    if (done >= wanted) return;
-    if (performance.now() > deadline) throw new Error(`only ${done} of ${wanted} records were indexed in time`);
+  while (!(await isDone())) {
+    if (performance.now() > deadline) throw new Error(`${sent.product.identity.product} was not indexed in time`);
     await pause(LOOK_EVERY_MS);
   }
 }

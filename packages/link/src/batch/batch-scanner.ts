@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { once } from "node:events";
+import type { TransformOptions } from "node:stream";
 import { constants, createZstdDecompress } from "node:zlib";
 import type { BatchHeader } from "@tms/contracts/link";
 import type { ErrorCode, Sha256 } from "@tms/records";
@@ -14,6 +15,8 @@ import { FrameWalker, WINDOW_LOG_MAX } from "./frame-walker.ts";
 
 /** 16 KiB, the default, cost a third of the speed: one call into the thread pool per chunk. */
 const OUTPUT_CHUNK_BYTES = 1024 * 1024;
+/** Compressed bytes that may wait for the decoder. With the default of 16 KiB each TLS record waited for the thread pool. */
+const INPUT_AHEAD_BYTES = 1024 * 1024;
 const NEWLINE = 10;
 
 export interface ScannedBatch {
@@ -104,6 +107,8 @@ class BodyDecoder {
   readonly #expected: { plainBytes: number; count: number };
   readonly #zstd = createZstdDecompress({
     chunkSize: OUTPUT_CHUNK_BYTES,
+    // A stream's option, which the types of zlib do not list.
+    ...({ writableHighWaterMark: INPUT_AHEAD_BYTES } satisfies TransformOptions),
     params: { [constants.ZSTD_d_windowLogMax]: WINDOW_LOG_MAX },
   });
   readonly #ended: Promise<void>;

@@ -61,9 +61,12 @@ export function createBatchIntake(deps: {
   };
 }
 
+/** Bytes of one batch that may wait for the disk, so that reading does not stop at every chunk. */
+const WRITE_AHEAD_BYTES = 1024 * 1024;
+
 async function writeAndScan(path: string, body: AsyncIterable<Uint8Array>, limits: BatchLimits): Promise<ScannedBatch> {
   const scanner = new BatchScanner(limits);
-  const file = createWriteStream(path, { flags: "wx", mode: 0o600, flush: true });
+  const file = createWriteStream(path, { flags: "wx", mode: 0o600, flush: true, highWaterMark: WRITE_AHEAD_BYTES });
   await once(file, "open");
   try {
     for await (const part of body) {

@@ -73,7 +73,8 @@ function fileItem(
   const about = { kind: what.kind, asked: shortText(pathText(what.path)), pathBytes: what.path.toString("base64") };
   if (what.watched !== null && !what.watched.has(what.path))
     return missing(about, "It lies outside of what this agent may read.");
-  const read = readWholeFile(what.path, Math.min(MAX_ITEM_BYTES, budget.left));
+  const mayRead = what.watched === null ? () => true : what.watched.has;
+  const read = readWholeFile(what.path, { maxBytes: Math.min(MAX_ITEM_BYTES, budget.left), mayRead });
   return read.kind === "read" ? got(budget, about, read.bytes) : missing(about, reasonOf(read));
 }
 
@@ -102,6 +103,8 @@ function reasonOf(read: Extract<ReadFile, { kind: "not-read" }>): string {
       return "It is larger than what a package takes.";
     case "denied":
       return "The operating system refused to read it.";
+    case "led-elsewhere":
+      return "A folder above it leads outside of what this agent may read.";
   }
 }
 

@@ -73,14 +73,23 @@ export function createPatternSource(deps: {
   };
 }
 
-function parseRecipients(bytes: Buffer): string[] {
-  const value: unknown = JSON.parse(bytes.toString("utf8"));
+/** @throws {AppError} `pattern.manifest_malformed` for whatever is not the form that two people were to sign. */
+export function parseRecipients(bytes: Buffer): string[] {
+  const value = jsonOf(bytes);
   const isForm = typeof value === "object" && value !== null && "schema" in value && "recipients" in value;
   const list = isForm && value.schema === "tms.recipients/1" ? value.recipients : null;
   if (!Array.isArray(list) || list.length === 0 || list.length > MAX_RECIPIENTS || !list.every(isRecipient)) {
     throw new AppError("pattern.manifest_malformed", { path: RECIPIENTS_PATH });
   }
   return list;
+}
+
+function jsonOf(bytes: Buffer): unknown {
+  try {
+    return JSON.parse(bytes.toString("utf8"));
+  } catch (error) {
+    throw new AppError("pattern.manifest_malformed", { path: RECIPIENTS_PATH }, { cause: error });
+  }
 }
 
 function isRecipient(value: unknown): value is string {

@@ -68,7 +68,7 @@ export class FileScanner {
   }
 
   async #scanFile(rules: RuleSet, file: FoundFile): Promise<{ sha256: Sha256; matches: Match[] } | { code: string }> {
-    const read = readWholeFile(file.path, MAX_SCANNED_BYTES);
+    const read = readWholeFile(file.path, { maxBytes: MAX_SCANNED_BYTES, mayRead: this.#watched.has });
     if (read.kind === "not-read") {
       return { code: read.why === "too-large" ? "scan.too_large" : "scan.input_unreadable" };
     }

@@ -85,9 +85,9 @@ export type SettingsOutcome =
 export function readValues(values: SettingsValues, pins: Pins, passwordKept: boolean): SettingsOutcome {
   const parsed = portalSettingsSchema.safeParse({
     sending: values.sending,
-    logServer: { host: values.logHost.trim(), port: Number(values.logPort) },
+    logServer: { host: values.logHost.trim(), port: portOf(values.logPort) },
     protocol: values.protocol,
-    statusServer: { host: values.statusHost.trim(), port: Number(values.statusPort) },
+    statusServer: { host: values.statusHost.trim(), port: portOf(values.statusPort) },
     userName: values.userName,
     ...(values.password === "" && passwordKept ? {} : { password: values.password }),
     email: values.email.trim(),
@@ -102,6 +102,11 @@ export function readValues(values: SettingsValues, pins: Pins, passwordKept: boo
     fields: [...new Set(fields)],
     pinsMissing: paths.some((path) => path.startsWith("patternRoot")),
   };
+}
+
+/** `Number` would take "0x50", "1e3" and an empty field for ports. */
+function portOf(text: string): number {
+  return /^[0-9]{1,5}$/.test(text.trim()) ? Number(text.trim()) : Number.NaN;
 }
 
 /** Which fields differ from what is saved. */

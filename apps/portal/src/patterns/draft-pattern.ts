@@ -9,17 +9,29 @@ export interface DraftCase {
   endpoint: EndpointId;
 }
 
+export type NewDraft = Omit<CustomPattern, "stateSince" | "signatures" | "proposed">;
+
+/** Work on one draft while the customer's repository is locked. */
+export interface DraftTransaction {
+  existing: CustomPattern | null;
+  /** Inserts the draft, or puts it in the existing one's place. @throws {AppError} `pattern.id_taken`. */
+  save(draft: NewDraft): Promise<CustomPattern>;
+}
+
 export interface DraftStore {
-  find(scope: CustomerScope, id: string, version: number): Promise<CustomPattern | null>;
-  /** Inserts the draft, or replaces one that nobody has signed. */
-  saveDraft(scope: CustomerScope, draft: Omit<CustomPattern, "stateSince" | "signatures" | "proposed">): Promise<void>;
+  /** Takes the lock that signing takes, so that nobody signs what is being replaced. */
+  lockedForDraft<T>(
+    scope: CustomerScope,
+    asked: { id: string; version: number },
+    work: (tx: DraftTransaction) => Promise<T>,
+  ): Promise<T>;
 }
 
 /**
  * Takes an expert's draft into a case: the bytes as they are, and what the expert's own tool found.
  *
  * @throws {AppError} `pattern.manifest_malformed` and its kin, `pattern.customer_differs`, `pattern.endpoint_differs`,
- *   `case.differs`, `pattern.digest_mismatch`, `pattern.state_wrong`.
+ *   `case.differs`, `pattern.digest_mismatch`, `pattern.state_wrong`, `pattern.id_taken`.
  */
 export function createDraftPattern(deps: { patterns: DraftStore }) {
   return async function draftPattern(
@@ -33,13 +45,9 @@ export function createDraftPattern(deps: { patterns: DraftStore }) {
     if (draft.check.digest !== digest || draft.check.planDigest !== planDigest(manifest)) {
       throw new AppError("pattern.digest_mismatch", { digest, checked: draft.check.digest });
     }
-    const existing = await deps.patterns.find(scope, manifest.id, manifest.version);
-    if (existing !== null && !mayReplaceDraft(existing)) {
-      throw new AppError("pattern.state_wrong", { id: manifest.id, version: manifest.version, state: existing.state });
-    }
     const role: SignedRole = roleOf(manifest);
     const state: PatternState = draft.check.ok ? "waits-for-first-signature" : "check-failed";
-    await deps.patterns.saveDraft(scope, {
+    const next: NewDraft = {
       id: manifest.id,
       version: manifest.version,
       title: manifest.title,
@@ -55,11 +63,19 @@ export function createDraftPattern(deps: { patterns: DraftStore }) {
       check: draft.check,
       signaturesNeeded: LEAST_SIGNATURES[role],
       draftedBy: draft.by,
+    };
+    return deps.patterns.lockedForDraft(scope, next, (tx) => {
+      if (tx.existing !== null) refuseReplacing(tx.existing, target);
+      return tx.save(next);
     });
-    const saved = await deps.patterns.find(scope, manifest.id, manifest.version);
-    if (saved === null) throw new AppError("pattern.unknown", { id: manifest.id });
-    return saved;
   };
+}
+
+/** Only within its own case, and only while nobody has signed it. */
+function refuseReplacing(existing: CustomPattern, target: DraftCase): void {
+  const { id, version, state } = existing;
+  if (existing.caseId !== target.id) throw new AppError("case.differs", { id, version });
+  if (!mayReplaceDraft(existing)) throw new AppError("pattern.state_wrong", { id, version, state });
 }
 
 /** A pattern for a case is for that case's customer and endpoint, and for nobody else. */

@@ -1,18 +1,19 @@
-import type {
-  CaseId,
-  CustomerId,
-  CustomerScope,
-  EndpointId,
-  PatternId,
-  PatternState,
-  ProviderScope,
-  Sha256,
+import {
+  AppError,
+  type CaseId,
+  type CustomerId,
+  type CustomerScope,
+  type EndpointId,
+  type PatternId,
+  type PatternState,
+  type ProviderScope,
+  type Sha256,
 } from "@tms/records";
 import { type Databases, inCustomer, inProvider, type SecretBox } from "@tms/server-kit";
 import { type Kysely, type RawBuilder, sql } from "kysely";
 import type { CustomPattern, SignedRole } from "./custom-pattern.ts";
-import type { DraftStore } from "./draft-pattern.ts";
-import { openRepositoryTransaction } from "./repository-store.ts";
+import type { DraftStore, NewDraft } from "./draft-pattern.ts";
+import { lockRepository, openRepositoryTransaction } from "./repository-store.ts";
 import type { SignPatternDeps } from "./sign-pattern.ts";
 
 /** What the job `pattern-issued` is told. */
@@ -23,13 +24,14 @@ export interface IssuedJob {
 }
 
 export interface PatternStore extends DraftStore {
+  find(scope: CustomerScope, id: string, version: number): Promise<CustomPattern | null>;
   lockedForSigning: SignPatternDeps["lockedForSigning"];
   ofCase(scope: CustomerScope, id: CaseId): Promise<CustomPattern[]>;
   list(
     scope: ProviderScope,
     filter: { customer?: CustomerId | undefined },
   ): Promise<{ customer: CustomerId; pattern: CustomPattern }[]>;
-  /** Which customer a pattern belongs to; ids are made by experts and are unique by being random. */
+  /** Which customer a pattern belongs to; its id names it among all customers. */
   ownerOf(scope: ProviderScope, id: string, version: number): Promise<CustomerId | null>;
 }
 
@@ -40,14 +42,7 @@ export function createPatternStore(deps: {
 }): PatternStore {
   const { db } = deps;
   return {
-    find: (scope, id, version) =>
-      inCustomer(db.app, scope, async (trx) => {
-        const found = await select(
-          trx,
-          sql`p.customer = ${scope.customer} and p.id = ${id} and p.version = ${version}`,
-        );
-        return found[0]?.pattern ?? null;
-      }),
+    find: (scope, id, version) => inCustomer(db.app, scope, (trx) => findOne(trx, scope, { id, version })),
     ofCase: (scope, id) =>
       inCustomer(db.app, scope, async (trx) =>
         (await select(trx, sql`p.customer = ${scope.customer} and p.case_id = ${id}`)).map((one) => one.pattern),
@@ -59,35 +54,27 @@ export function createPatternStore(deps: {
     ownerOf: (_, id, version) =>
       inProvider(db.provider, async (trx) => {
         const { rows } = await sql<{ customer: CustomerId }>`select customer from patterns_patterns
-          where id = ${id} and version = ${version} order by drafted_at limit 1`.execute(trx);
+          where id = ${id} and version = ${version}`.execute(trx);
         return rows[0]?.customer ?? null;
       }),
-    saveDraft: (scope, draft) =>
+    lockedForDraft: (scope, asked, work) =>
       inCustomer(db.app, scope, async (trx) => {
-        await sql`insert into patterns_patterns (customer, id, version, title, role, case_id, case_short_id, state,
-            digest, plan_digest, target_path, bytes, endpoints, "check", signatures_needed, drafted_by)
-          values (${scope.customer}, ${draft.id}, ${draft.version}, ${draft.title}, ${draft.role}, ${draft.caseId},
-            ${draft.caseShortId}, ${draft.state}, ${draft.digest}, ${draft.planDigest}, ${draft.targetPath},
-            ${draft.bytes}, ${draft.endpoints}::uuid[], ${JSON.stringify(draft.check)}::jsonb,
-            ${draft.signaturesNeeded}, ${draft.draftedBy})
-          on conflict (customer, id, version) do update set title = excluded.title, role = excluded.role,
-            state = excluded.state, state_since = now(), digest = excluded.digest, plan_digest = excluded.plan_digest,
-            target_path = excluded.target_path, bytes = excluded.bytes, endpoints = excluded.endpoints,
-            "check" = excluded."check", signatures_needed = excluded.signatures_needed,
-            drafted_by = excluded.drafted_by, drafted_at = now(), proposed = null, proposed_version = null`.execute(
-          trx,
-        );
+        await lockRepository(trx, scope);
+        return work({
+          existing: await findOne(trx, scope, asked),
+          async save(draft) {
+            await writeDraft(trx, scope, draft).catch(refuseTakenId);
+            const saved = await findOne(trx, scope, asked);
+            if (saved === null) throw new AppError("pattern.unknown", { ...asked });
+            return saved;
+          },
+        });
       }),
     lockedForSigning: (scope, asked, work) =>
       inCustomer(db.app, scope, async (trx) => {
         const repository = await openRepositoryTransaction(trx, scope, deps.secrets);
         const key = sql`customer = ${scope.customer} and id = ${asked.id} and version = ${asked.version}`;
-        const [found] = await select(
-          trx,
-          sql`p.customer = ${scope.customer} and p.id = ${asked.id}
-          and p.version = ${asked.version}`,
-        );
-        const pattern = found?.pattern ?? null;
+        const pattern = await findOne(trx, scope, asked);
         return work({
           ...repository,
           pattern,
@@ -113,6 +100,38 @@ export function createPatternStore(deps: {
         });
       }),
   };
+}
+
+async function findOne(
+  trx: Kysely<unknown>,
+  scope: CustomerScope,
+  asked: { id: string; version: number },
+): Promise<CustomPattern | null> {
+  const [found] = await select(
+    trx,
+    sql`p.customer = ${scope.customer} and p.id = ${asked.id} and p.version = ${asked.version}`,
+  );
+  return found?.pattern ?? null;
+}
+
+async function writeDraft(trx: Kysely<unknown>, scope: CustomerScope, draft: NewDraft): Promise<void> {
+  await sql`insert into patterns_patterns (customer, id, version, title, role, case_id, case_short_id, state,
+      digest, plan_digest, target_path, bytes, endpoints, "check", signatures_needed, drafted_by)
+    values (${scope.customer}, ${draft.id}, ${draft.version}, ${draft.title}, ${draft.role}, ${draft.caseId},
+      ${draft.caseShortId}, ${draft.state}, ${draft.digest}, ${draft.planDigest}, ${draft.targetPath},
+      ${draft.bytes}, ${draft.endpoints}::uuid[], ${JSON.stringify(draft.check)}::jsonb,
+      ${draft.signaturesNeeded}, ${draft.draftedBy})
+    on conflict (customer, id, version) do update set title = excluded.title, role = excluded.role,
+      state = excluded.state, state_since = now(), digest = excluded.digest, plan_digest = excluded.plan_digest,
+      target_path = excluded.target_path, bytes = excluded.bytes, endpoints = excluded.endpoints,
+      "check" = excluded."check", signatures_needed = excluded.signatures_needed,
+      drafted_by = excluded.drafted_by, drafted_at = now(), proposed = null, proposed_version = null`.execute(trx);
+}
+
+/** An id names one pattern of all customers: the console and the experts' tools find a pattern by it. */
+function refuseTakenId(error: unknown): never {
+  const isTaken = error instanceof Error && "code" in error && error.code === "23505";
+  throw isTaken ? new AppError("pattern.id_taken", {}, { cause: error }) : error;
 }
 
 async function hasOtherOpen(trx: Kysely<unknown>, scope: CustomerScope, pattern: CustomPattern): Promise<boolean> {

@@ -59,8 +59,7 @@ export async function openRepositoryTransaction(
   scope: CustomerScope,
   secrets: SecretBox,
 ): Promise<RepositoryTransaction> {
-  const row = await readRepository(trx, scope, "lock");
-  if (row === null) throw new AppError("customer.unknown", { customer: scope.customer });
+  const row = await lockRepository(trx, scope);
   return {
     state: stateOf(row),
     onlineKeys: {
@@ -79,6 +78,13 @@ export async function openRepositoryTransaction(
         timestamp_expires_at = ${timestampExpiresAt} where customer = ${scope.customer}`.execute(trx);
     },
   };
+}
+
+/** One of a customer's publishing, signing and drafting goes on at a time, until the caller's transaction ends. */
+export async function lockRepository(trx: Kysely<unknown>, scope: CustomerScope): Promise<RepositoryRow> {
+  const row = await readRepository(trx, scope, "lock");
+  if (row === null) throw new AppError("customer.unknown", { customer: scope.customer });
+  return row;
 }
 
 interface RepositoryRow {

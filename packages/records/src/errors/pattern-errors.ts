@@ -128,6 +128,12 @@ export const PATTERN_ERRORS = {
     text: "The pattern is not in a state that allows this.",
     cure: "Look at the pattern's page.",
   },
+  "pattern.id_taken": {
+    status: 409,
+    level: "warn",
+    text: "Another customer's pattern has this id.",
+    cure: "Draft it under a new id.",
+  },
   "consent.invalid": {
     status: 403,
     level: "warn",

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
@@ -29,6 +29,17 @@ test("names a dependency that the build does not reference", () => {
     "packages/link: tsconfig does not reference @tms/records",
     "packages/link: package.json does not depend on @tms/signing",
   ]);
+});
+
+test("npm start builds the consoles that it is about to serve", () => {
+  const { scripts } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as {
+    scripts: { start: string };
+  };
+
+  const [before, served] = scripts.start.split(" && ");
+
+  expect(before).toBe("node tools/build-consoles.ts");
+  expect(served).toContain("exec node apps/cli/src/main.ts demo");
 });
 
 function temporaryTree(): string {

@@ -223,6 +223,45 @@ test("a case, its package, its pattern and the result of its deployment close th
   expect(views.find((view) => view.id === opened.id)).toMatchObject({ state: "closed", pattern: { id, version: 1 } });
 });
 
+test("what another product of the same customer tells of this one's endpoint changes no deployment and no case", async () => {
+  const opened = await openCase();
+  const id = await draft(opened);
+  for (const signer of [0, 1]) {
+    const roleFile = await roleFileSignedBy(id, signer);
+    await expert.signPattern({ params: { id, version: 1 }, body: { roleFile } });
+  }
+  await eventually(
+    () => expert.getCase({ params: { id: opened.id } }),
+    (one) => one.state === "deploying",
+  );
+  await using other = await portal.product(administrator, customer);
+  const base = makeThreatEvent({ endpoint: opened.endpoint }).body;
+  const lie = makeThreatEvent({
+    endpoint: opened.endpoint,
+    kind: "cleanup",
+    body: {
+      ...base,
+      host: "liar",
+      threatId: opened.threatId,
+      pattern: { kind: "custom", id, version: 1 },
+      status: "all-threats-resolved",
+      deployment: { state: "succeeded", steps: [], undo: "none" },
+    },
+  });
+
+  other.start();
+  await other.spool.append("threat-events", [lie]);
+  const incidents = await eventually(
+    () => administrator.listIncidents({ query: { customer: customer.id } }),
+    ({ rows }) => rows.some(({ endpoints }) => endpoints[0]?.host === "liar"),
+  );
+
+  const detail = await expert.getPattern({ params: { id, version: 1 } });
+  expect(detail.deployments).toMatchObject([{ state: "mitigator-notified", appliedOnEndpointAt: null }]);
+  expect((await expert.getCase({ params: { id: opened.id } })).state).toBe("deploying");
+  expect(incidents.rows.filter(({ endpoints }) => endpoints[0]?.host === "liar")).toMatchObject([{ events: 1 }]);
+});
+
 test("a case id that says something else is refused", async () => {
   const opened = await openCase();
 

@@ -1,7 +1,15 @@
-import type { CaseId, CustomerScope, DeploymentState, EndpointId, PatternId, StepResult } from "@tms/records";
+import type {
+  CaseId,
+  CustomerScope,
+  DeploymentState,
+  EndpointId,
+  PatternId,
+  ProductId,
+  StepResult,
+} from "@tms/records";
 import { type Databases, inCustomer } from "@tms/server-kit";
 import { type Kysely, type RawBuilder, sql } from "kysely";
-import type { Deployment } from "./deployment.ts";
+import type { Deployment, DeploymentNews } from "./deployment.ts";
 import type { DeploymentNewsStore } from "./take-deployment-news.ts";
 
 export interface PatternKey {
@@ -14,7 +22,7 @@ export interface DeploymentStore extends DeploymentNewsStore {
   assign(
     scope: CustomerScope,
     pattern: PatternKey,
-    endpoints: readonly { endpoint: EndpointId; host: string; caseId: CaseId | null }[],
+    endpoints: readonly { endpoint: EndpointId; product: ProductId | null; host: string; caseId: CaseId | null }[],
   ): Promise<void>;
   /** The hint was given to the mitigator. */
   notified(scope: CustomerScope, pattern: PatternKey): Promise<void>;
@@ -24,13 +32,17 @@ export interface DeploymentStore extends DeploymentNewsStore {
 export function createDeploymentStore(db: Databases): DeploymentStore {
   const keyOf = (scope: CustomerScope, pattern: PatternKey) =>
     sql`customer = ${scope.customer} and pattern_id = ${pattern.id} and pattern_version = ${pattern.version}`;
+  const newsKey = (scope: CustomerScope, news: DeploymentNews) =>
+    sql`${keyOf(scope, { id: news.patternId, version: news.patternVersion })} and endpoint = ${news.endpoint}
+      and (product is null or product = ${news.product})`;
   return {
     assign: (scope, pattern, endpoints) =>
       inCustomer(db.app, scope, async (trx) => {
-        for (const { endpoint, host, caseId } of endpoints) {
-          await sql`insert into deployments_deployments (customer, pattern_id, pattern_version, endpoint, case_id, host,
-              state)
-            values (${scope.customer}, ${pattern.id}, ${pattern.version}, ${endpoint}, ${caseId}, ${host}, 'assigned')
+        for (const { endpoint, product, host, caseId } of endpoints) {
+          await sql`insert into deployments_deployments (customer, pattern_id, pattern_version, endpoint, product,
+              case_id, host, state)
+            values (${scope.customer}, ${pattern.id}, ${pattern.version}, ${endpoint}, ${product}, ${caseId},
+              ${host}, 'assigned')
             on conflict do nothing`.execute(trx);
         }
       }),
@@ -41,25 +53,17 @@ export function createDeploymentStore(db: Databases): DeploymentStore {
       }),
     ofPattern: (scope, pattern) => inCustomer(db.app, scope, (trx) => select(trx, keyOf(scope, pattern))),
     find: async (scope, news) =>
-      (
-        await inCustomer(db.app, scope, (trx) =>
-          select(
-            trx,
-            sql`${keyOf(scope, { id: news.patternId, version: news.patternVersion })} and endpoint = ${news.endpoint}`,
-          ),
-        )
-      )[0] ?? null,
+      (await inCustomer(db.app, scope, (trx) => select(trx, newsKey(scope, news))))[0] ?? null,
     apply: (scope, news, work) =>
       inCustomer(db.app, scope, async (trx) => {
         const seen = await sql`insert into deployments_seen (customer, record)
           values (${scope.customer}, ${news.record}) on conflict do nothing returning record`.execute(trx);
         if (seen.rows.length === 0) return null;
-        const pattern = { id: news.patternId, version: news.patternVersion };
-        const key = sql`${keyOf(scope, pattern)} and endpoint = ${news.endpoint}`;
+        const key = newsKey(scope, news);
         const [known] = await select(trx, sql`${key} for update`);
         if (known === undefined) return null;
         const after = work(known);
-        await sql`update deployments_deployments set host = ${after.host}, state = ${after.state},
+        await sql`update deployments_deployments set product = ${news.product}, host = ${after.host}, state = ${after.state},
             state_since = ${after.stateSince}, downloaded_at = ${after.downloadedAt}, applied_at = ${after.appliedAt},
             steps = ${JSON.stringify(after.steps)}::jsonb, undo = ${after.undo} where ${key}`.execute(trx);
         return after;

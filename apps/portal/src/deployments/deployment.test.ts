@@ -1,9 +1,10 @@
-import { DEPLOYMENT_STATES, type EndpointId, newId, type PatternId, type RecordId } from "@tms/records";
+import { DEPLOYMENT_STATES, type EndpointId, newId, type PatternId, type ProductId, type RecordId } from "@tms/records";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { afterNews, type Deployment, type DeploymentNews } from "./deployment.ts";
 
 const ENDPOINT = newId<EndpointId>();
+const PRODUCT = newId<ProductId>();
 const STEP = { step: "q1", verb: "file.quarantine", target: "/srv/x", outcome: "done" } as const;
 
 function assigned(): Deployment {
@@ -25,6 +26,7 @@ function assigned(): Deployment {
 function news(state: DeploymentNews["state"], second = 1): DeploymentNews {
   return {
     record: newId<RecordId>(),
+    product: PRODUCT,
     patternId: "CP-1" as PatternId,
     patternVersion: 1,
     endpoint: ENDPOINT,

@@ -2,7 +2,7 @@
 // D1  States only advance: records may come late, twice or out of order.
 // D2  "Downloaded by the mitigator" and "applied on the endpoint" are two facts, each with its own time.
 
-import type { CaseId, DeploymentState, EndpointId, PatternId, RecordId, StepResult } from "@tms/records";
+import type { CaseId, DeploymentState, EndpointId, PatternId, ProductId, RecordId, StepResult } from "@tms/records";
 
 export interface Deployment {
   patternId: PatternId;
@@ -21,6 +21,8 @@ export interface Deployment {
 /** What a record of kind deployment, cleanup or rollback says. */
 export interface DeploymentNews {
   record: RecordId;
+  /** Who tells it: it counts only for the product's own endpoints. */
+  product: ProductId;
   patternId: PatternId;
   patternVersion: number;
   endpoint: EndpointId;

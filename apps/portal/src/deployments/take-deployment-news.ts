@@ -1,11 +1,11 @@
-import type { CustomerScope, LinkRecord, ThreatEventBody } from "@tms/records";
+import type { CustomerScope, LinkRecord, ProductId, ThreatEventBody } from "@tms/records";
 import { afterNews, type Deployment, type DeploymentNews, isResult } from "./deployment.ts";
 
 export interface DeploymentNewsStore {
   /**
    * Locks the deployment, applies `work` and marks the record as seen, in one transaction.
    *
-   * @returns The deployment after it; null if there is none or the record was seen before.
+   * @returns The deployment after it; null if this product has none or the record was seen before.
    */
   apply(
     scope: CustomerScope,
@@ -21,8 +21,12 @@ export function createTakeDeploymentNews(deps: {
   /** A result is the case's result; telling it twice changes nothing there. */
   onResult(scope: CustomerScope, deployment: Deployment): Promise<void>;
 }) {
-  return async function takeDeploymentNews(scope: CustomerScope, records: readonly LinkRecord[]): Promise<void> {
-    for (const news of records.flatMap(newsOf)) {
+  return async function takeDeploymentNews(
+    scope: CustomerScope,
+    product: ProductId,
+    records: readonly LinkRecord[],
+  ): Promise<void> {
+    for (const news of records.flatMap((record) => newsOf(record, product))) {
       const applied = await deps.deployments.apply(scope, news, (known) => afterNews(known, news));
       // After a crash between the two, the record is seen but its case was not told: so the case is told either way.
       const standing = applied ?? (await deps.deployments.find(scope, news));
@@ -33,13 +37,14 @@ export function createTakeDeploymentNews(deps: {
 
 const KINDS = ["deployment", "cleanup", "rollback"];
 
-function newsOf(record: LinkRecord): DeploymentNews[] {
+function newsOf(record: LinkRecord, product: ProductId): DeploymentNews[] {
   if (!KINDS.includes(record.kind)) return [];
   const body = record.body as ThreatEventBody;
   if (body.deployment === undefined || body.pattern?.kind !== "custom") return [];
   return [
     {
       record: record.id,
+      product,
       patternId: body.pattern.id,
       patternVersion: body.pattern.version,
       endpoint: record.endpoint,

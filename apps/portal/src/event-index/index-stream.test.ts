@@ -65,7 +65,7 @@ function world(batches: Line[][], change: Partial<IndexStreamDeps> = {}) {
       countOfBatch: async (_scope, _place, { id }) => [...stored.values()].filter((one) => one === id).length,
     },
     handOn: {
-      async "threat-events"(_scope, records) {
+      async "threat-events"(_scope, _product, records) {
         handed.push(...records.map((record) => record.id));
       },
     },

@@ -73,7 +73,9 @@ export interface IndexStreamDeps {
     ): Promise<number>;
   };
   /** What other slices do with a batch; a stream that is absent here ends at the event store. */
-  handOn: Partial<Record<Stream, (scope: CustomerScope, records: readonly LinkRecord[]) => Promise<void>>>;
+  handOn: Partial<
+    Record<Stream, (scope: CustomerScope, product: ProductId, records: readonly LinkRecord[]) => Promise<void>>
+  >;
 }
 
 /** After so many batches what stands in the log goes on to the other slices, even while more arrive. */
@@ -123,6 +125,7 @@ async function handOnWaiting(deps: IndexStreamDeps, scope: CustomerScope, place:
       if (records.length > 0) {
         await handOn(
           scope,
+          place.product,
           records.map(({ record }) => record),
         );
       }

@@ -1,4 +1,4 @@
-import type { Clock, CustomerScope, IncidentId, LinkRecord, RecordId, ThreatEventBody } from "@tms/records";
+import type { Clock, CustomerScope, IncidentId, LinkRecord, ProductId, RecordId, ThreatEventBody } from "@tms/records";
 import { type Incident, type IncidentEvent, keysOf, withEvent } from "./incident.ts";
 
 export interface GroupingTransaction {
@@ -28,11 +28,15 @@ export interface GroupEventsDeps {
  * a full batch of 10,000 ten times as long as the store's own work.
  */
 export function createGroupEvents(deps: GroupEventsDeps) {
-  return async function groupEvents(scope: CustomerScope, records: readonly LinkRecord[]): Promise<void> {
+  return async function groupEvents(
+    scope: CustomerScope,
+    product: ProductId,
+    records: readonly LinkRecord[],
+  ): Promise<void> {
     if (records.length === 0) return;
     await deps.incidents.locked(scope, async (tx) => {
       const grouped = await tx.grouped(records.map(({ id }) => id));
-      const events = records.filter(({ id }) => !grouped.has(id)).map(eventOf);
+      const events = records.filter(({ id }) => !grouped.has(id)).map((record) => eventOf(record, product));
       if (events.length === 0) return;
       const plan = planGroups({ customer: scope.customer, known: await tx.knowing(events), events }, deps);
       const first = await tx.takeNumbers(plan.opened.length);
@@ -80,6 +84,7 @@ function opened(event: IncidentEvent, made: Pick<Incident, "id" | "customer"> & 
   return {
     id: made.id,
     customer: made.customer,
+    product: event.product,
     number: 0,
     endpoint: event.endpoint,
     host: event.host,
@@ -95,10 +100,11 @@ function opened(event: IncidentEvent, made: Pick<Incident, "id" | "customer"> & 
   };
 }
 
-function eventOf(record: LinkRecord): IncidentEvent {
+function eventOf(record: LinkRecord, product: ProductId): IncidentEvent {
   const body = record.body as ThreatEventBody;
   return {
     record: record.id,
+    product,
     endpoint: record.endpoint,
     host: body.host,
     occurredAt: new Date(record.occurredAt),

@@ -5,6 +5,7 @@ import type {
   EndpointId,
   IncidentId,
   IncidentState,
+  ProductId,
   ProviderScope,
   RecordId,
   Severity,
@@ -66,14 +67,14 @@ function transactionOf(trx: Kysely<unknown>, scope: CustomerScope): GroupingTran
       return new Set(rows.map(({ record }) => record));
     },
     async knowing(events) {
-      const keys = events.flatMap(({ endpoint, threatId, chain }) =>
-        (chain === null ? [threatId] : [threatId, chain]).map((key) => ({ endpoint, key })),
+      const keys = events.flatMap(({ product, endpoint, threatId, chain }) =>
+        (chain === null ? [threatId] : [threatId, chain]).map((key) => ({ product, endpoint, key })),
       );
       return select(
         trx,
         sql`i.customer = ${scope.customer} and i.id in (select k.incident from incidents_keys k
-          join jsonb_to_recordset(${JSON.stringify(keys)}::jsonb) as asked (endpoint uuid, key uuid)
-            on asked.endpoint = k.endpoint and asked.key = k.key where k.customer = ${scope.customer})`,
+          join jsonb_to_recordset(${JSON.stringify(keys)}::jsonb) as asked (product uuid, endpoint uuid, key uuid)
+            on asked.product = k.product and asked.endpoint = k.endpoint and asked.key = k.key where k.customer = ${scope.customer})`,
         keys.length,
       );
     },
@@ -84,21 +85,21 @@ function transactionOf(trx: Kysely<unknown>, scope: CustomerScope): GroupingTran
     },
     async save(incidents) {
       const values = JSON.stringify(incidents.map(rowOf));
-      await sql`insert into incidents_incidents (customer, id, number, endpoint, host, title, severity, state,
+      await sql`insert into incidents_incidents (customer, id, number, product, endpoint, host, title, severity, state,
           state_since, chains, threats, first_event_at, last_event_at)
         select ${scope.customer}::uuid, v.* from jsonb_to_recordset(${values}::jsonb) as v (id uuid, number bigint,
-          endpoint uuid, host text, title text, severity text, state text, state_since timestamptz, chains uuid[],
+          product uuid, endpoint uuid, host text, title text, severity text, state text, state_since timestamptz, chains uuid[],
           threats uuid[], first_event_at timestamptz, last_event_at timestamptz)
         on conflict (customer, id) do update set host = excluded.host, severity = excluded.severity,
           state = excluded.state, state_since = excluded.state_since, chains = excluded.chains,
           threats = excluded.threats, first_event_at = excluded.first_event_at,
           last_event_at = excluded.last_event_at`.execute(trx);
-      const keys = incidents.flatMap(({ id, endpoint, threats, chains }) =>
-        [...threats, ...chains].map((key) => ({ endpoint, key, incident: id })),
+      const keys = incidents.flatMap(({ id, product, endpoint, threats, chains }) =>
+        [...threats, ...chains].map((key) => ({ product, endpoint, key, incident: id })),
       );
-      await sql`insert into incidents_keys (customer, endpoint, key, incident)
+      await sql`insert into incidents_keys (customer, product, endpoint, key, incident)
         select ${scope.customer}::uuid, v.* from jsonb_to_recordset(${JSON.stringify(keys)}::jsonb)
-          as v (endpoint uuid, key uuid, incident uuid) on conflict do nothing`.execute(trx);
+          as v (product uuid, endpoint uuid, key uuid, incident uuid) on conflict do nothing`.execute(trx);
     },
     async link(links) {
       await sql`insert into incidents_events (customer, record, incident)
@@ -109,9 +110,9 @@ function transactionOf(trx: Kysely<unknown>, scope: CustomerScope): GroupingTran
 }
 
 function rowOf(incident: Incident) {
-  const { id, number, endpoint, host, title, severity, state, chains, threats } = incident;
+  const { id, number, product, endpoint, host, title, severity, state, chains, threats } = incident;
   return {
-    ...{ id, number, endpoint, host, title, severity, state, chains, threats },
+    ...{ id, number, product, endpoint, host, title, severity, state, chains, threats },
     state_since: incident.stateSince,
     first_event_at: incident.firstEventAt,
     last_event_at: incident.lastEventAt,
@@ -122,6 +123,7 @@ interface Row {
   customer: CustomerId;
   id: IncidentId;
   number: string;
+  product: ProductId | null;
   endpoint: EndpointId;
   host: string;
   title: string;
@@ -140,7 +142,8 @@ async function select(
   condition: RawBuilder<unknown>,
   atMost: number = MAX_LISTED,
 ): Promise<Incident[]> {
-  const { rows } = await sql<Row>`select i.customer, i.id, i.number, i.endpoint, i.host, i.title, i.severity, i.state,
+  const { rows } =
+    await sql<Row>`select i.customer, i.id, i.number, i.product, i.endpoint, i.host, i.title, i.severity, i.state,
       i.state_since, to_jsonb(i.chains) as chains, to_jsonb(i.threats) as threats, i.first_event_at, i.last_event_at,
       (select count(*) from incidents_events e where e.customer = i.customer and e.incident = i.id) as events
     from incidents_incidents i where ${condition} order by i.last_event_at desc, i.id limit ${atMost}`.execute(trx);
@@ -148,6 +151,7 @@ async function select(
     id: row.id,
     customer: row.customer,
     number: Number(row.number),
+    product: row.product,
     endpoint: row.endpoint,
     host: row.host,
     title: row.title,

@@ -4,6 +4,7 @@ import {
   type EndpointId,
   type IncidentId,
   newId,
+  type ProductId,
   type RecordId,
   type ThreatId,
 } from "@tms/records";
@@ -13,13 +14,19 @@ import { type Incident, type IncidentEvent, withEvent } from "./incident.ts";
 import { tellIncident } from "./tell-incident.ts";
 
 const NOW = new Date("2026-11-24T10:00:00Z");
-const [ENDPOINT, THREAT, CHAIN] = [newId<EndpointId>(), newId<ThreatId>(), newId<ChainId>()];
+const [PRODUCT, ENDPOINT, THREAT, CHAIN] = [
+  newId<ProductId>(),
+  newId<EndpointId>(),
+  newId<ThreatId>(),
+  newId<ChainId>(),
+];
 
 function incidentWith(change: Partial<Incident> = {}): Incident {
   return {
     id: newId<IncidentId>(),
     customer: newId<CustomerId>(),
     number: 1,
+    product: PRODUCT,
     endpoint: ENDPOINT,
     host: "ws-1",
     title: "t",
@@ -38,6 +45,7 @@ function incidentWith(change: Partial<Incident> = {}): Incident {
 function eventWith(change: Partial<IncidentEvent> = {}): IncidentEvent {
   return {
     record: newId<RecordId>(),
+    product: PRODUCT,
     endpoint: ENDPOINT,
     host: "ws-1",
     occurredAt: NOW,
@@ -55,7 +63,7 @@ function planOf(known: readonly Incident[], events: readonly IncidentEvent[]) {
   return planGroups({ customer, known, events }, { newId: () => newId<IncidentId>(), clock: { now: () => NOW } });
 }
 
-test("an event joins by threat or by chain, and only on its own endpoint", () => {
+test("an event joins by threat or by chain, and only on its own product's endpoint", () => {
   const incident = incidentWith();
   const joins = (event: IncidentEvent) => planOf([incident], [event]).links[0]?.incident === incident.id;
 
@@ -63,6 +71,7 @@ test("an event joins by threat or by chain, and only on its own endpoint", () =>
   expect(joins(eventWith({ threatId: newId<ThreatId>() }))).toBe(true);
   expect(joins(eventWith({ threatId: newId<ThreatId>(), chain: newId<ChainId>() }))).toBe(false);
   expect(joins(eventWith({ endpoint: newId<EndpointId>() }))).toBe(false);
+  expect(joins(eventWith({ product: newId<ProductId>() }))).toBe(false);
 });
 
 test("events of one batch open one incident for each chain, and a chain known to another keeps it", () => {

@@ -1,4 +1,4 @@
-// Incidents: threat events of one endpoint and one chain that tell one story, grouped as they arrive.
+// Incidents: threat events of one product's endpoint and one chain that tell one story, grouped as they arrive.
 // N1  An event joins the incident that knows its chain or its threat; else it opens one.
 // N2  Grouping is idempotent by record id.
 // N3  A threat or chain of an endpoint belongs to one incident: the first that knew it.
@@ -11,6 +11,7 @@ import {
   type IncidentState,
   MITIGATION_STATUS_TABLE,
   type MitigationStatus,
+  type ProductId,
   type RecordId,
   SEVERITIES,
   type Severity,
@@ -20,6 +21,8 @@ import {
 export interface Incident {
   id: IncidentId;
   customer: CustomerId;
+  /** The mitigator that tells of the endpoint; null for incidents from before this was kept. */
+  product: ProductId | null;
   number: number;
   endpoint: EndpointId;
   host: string;
@@ -37,6 +40,7 @@ export interface Incident {
 /** The part of a threat event that grouping looks at. */
 export interface IncidentEvent {
   record: RecordId;
+  product: ProductId;
   endpoint: EndpointId;
   host: string;
   occurredAt: Date;
@@ -51,9 +55,9 @@ export function incidentShortId(number: number): string {
   return `I-${number}`;
 }
 
-/** What its events are recognised by: each threat and chain, on its own endpoint; threats before chains. */
-export function keysOf({ endpoint, threats, chains }: Pick<Incident, "endpoint" | "threats" | "chains">): string[] {
-  return [...threats, ...chains].map((key) => `${endpoint} ${key}`);
+/** What its events are recognised by: each threat and chain, on its own product's endpoint; threats before chains. */
+export function keysOf(of: Pick<Incident, "product" | "endpoint" | "threats" | "chains">): string[] {
+  return [...of.threats, ...of.chains].map((key) => `${of.product} ${of.endpoint} ${key}`);
 }
 
 /** What an incident is after one more event; state changes by people are kept unless the threat acts again. */

@@ -16,7 +16,7 @@ export async function startWorker(core: Core): Promise<{ close(): Promise<void> 
     batchAfter: (scope, of) => core.intake.batchAfter(scope, of),
     readRecords: (scope, blobKey) => readBatchRecords(core.blobs.fileOf(scope, blobKey)),
     events: core.events.indexing,
-    handOn: { "threat-events": (scope, records) => handOnThreatEvents(core, scope, records) },
+    handOn: { "threat-events": (scope, product, records) => handOnThreatEvents(core, scope, { product, records }) },
   });
 
   await core.jobs.work("index-stream", async (job) => {
@@ -40,9 +40,13 @@ export async function startWorker(core: Core): Promise<{ close(): Promise<void> 
 }
 
 /** A batch's threat events go on to deployments, cases and incidents, in this order, each idempotent by record id. */
-async function handOnThreatEvents(core: Core, scope: CustomerScope, records: readonly LinkRecord[]): Promise<void> {
-  await core.deployments.takeNews(scope, records);
-  await core.incidents.groupEvents(scope, records);
+async function handOnThreatEvents(
+  core: Core,
+  scope: CustomerScope,
+  { product, records }: { product: ProductId; records: readonly LinkRecord[] },
+): Promise<void> {
+  await core.deployments.takeNews(scope, product, records);
+  await core.incidents.groupEvents(scope, product, records);
 }
 
 /** After a pattern was issued: deployments stand, the case deploys, the mitigator is told to look. */
@@ -55,7 +59,12 @@ export async function announceIssued(
   if (pattern === null) return;
   const one = pattern.caseId === null ? null : await core.cases.store.find(scope, pattern.caseId);
   const host = one?.host ?? "";
-  const endpoints = pattern.endpoints.map((endpoint) => ({ endpoint, host, caseId: pattern.caseId }));
+  const endpoints = pattern.endpoints.map((endpoint) => ({
+    endpoint,
+    product: one?.product ?? null,
+    host,
+    caseId: pattern.caseId,
+  }));
   await core.deployments.store.assign(scope, issued, endpoints);
   if (one !== null) {
     await core.cases.advance(scope, one.id, {

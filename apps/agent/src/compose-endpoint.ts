@@ -58,7 +58,7 @@ export async function openEndpointSide(
     crontabs,
     runner,
     engine,
-    scanner: new FileScanner(engine, watched),
+    scanner: new FileScanner(engine, watched, clock),
     state,
     telemetry,
     chainFiles: (path) =>

@@ -77,7 +77,7 @@ async function withAgent<T>(
     },
     onProblem: (error) => told.reject(error),
   });
-  const scanner = new FileScanner(engine, watched);
+  const scanner = new FileScanner(engine, watched, systemClock);
   try {
     await telemetry.start();
     const result = await work({

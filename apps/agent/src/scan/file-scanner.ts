@@ -1,4 +1,4 @@
-import { AppError, type Sha256 } from "@tms/records";
+import { AppError, type Clock, type ErrorCode, type Sha256 } from "@tms/records";
 import type { Match, RuleSet, ScanEngine } from "@tms/scan-engine";
 import type { WatchedPaths } from "#app/telemetry/index.ts";
 import { readWholeFile } from "./read-file.ts";
@@ -9,6 +9,13 @@ const MAX_SCANNED_BYTES = 32 * 1024 * 1024;
 const DEADLINE_MS = 10_000;
 /** Results kept; a hash and a few names each. */
 const MAX_RESULTS = 100_000;
+/**
+ * A file that changed this shortly before the look is read again at the next one: two changes within one tick of the
+ * file system's clock leave the same times. FAT counts in 2 s, Linux before 6.13 in up to 10 ms.
+ */
+const MAY_CHANGE_UNSEEN_MS = 2000;
+/** Says something of the moment and nothing of the file's content: the file is tried again at the next look. */
+const PASSING: readonly ErrorCode[] = ["scan.engine_failed", "scan.input_unreadable"];
 
 export interface ScanHit {
   path: Buffer;
@@ -21,9 +28,12 @@ export interface ScanReport {
   looked: number;
   scanned: number;
   hits: ScanHit[];
-  problems: { path: Buffer; code: string }[];
+  problems: { path: Buffer; code: ErrorCode }[];
+  /** Some files were not even looked at: the folders are too deep or hold too many. */
   isCut: boolean;
 }
+
+type Result = { sha256: Sha256; matches: Match[] } | { code: ErrorCode };
 
 /**
  * Scans what lies under the watched folders with one rule set. Results are kept by inode and by content: a file that did
@@ -32,16 +42,19 @@ export interface ScanReport {
 export class FileScanner {
   readonly #engine: ScanEngine;
   readonly #watched: WatchedPaths;
-  readonly #bySignature = new Map<string, { sha256: Sha256; matches: Match[] } | { code: string }>();
+  readonly #clock: Clock;
+  readonly #bySignature = new Map<string, Result>();
   readonly #byContent = new Map<string, Match[]>();
 
-  constructor(engine: ScanEngine, watched: WatchedPaths) {
+  constructor(engine: ScanEngine, watched: WatchedPaths, clock: Clock) {
     this.#engine = engine;
     this.#watched = watched;
+    this.#clock = clock;
   }
 
-  /** Looks at every file, reads only those that changed since the last look with these rules. */
+  /** Looks at every file, reads only those that may have changed since the last look with these rules. */
   async scan(rules: RuleSet, signal?: AbortSignal): Promise<ScanReport> {
+    const settledMs = this.#clock.now().getTime() - MAY_CHANGE_UNSEEN_MS;
     const { files, isCut } = walkFiles(this.#watched);
     const report: ScanReport = { looked: files.length, scanned: 0, hits: [], problems: [], isCut };
     for (const file of files) {
@@ -51,8 +64,8 @@ export class FileScanner {
       const result = known ?? (await this.#scanFile(rules, file));
       if (known === undefined) {
         report.scanned += 1;
-        // An engine that fell says nothing of the file: it is scanned again at the next look.
-        if (!("code" in result && result.code === "scan.engine_failed")) keep(this.#bySignature, key, result);
+        const isPassing = "code" in result && PASSING.includes(result.code);
+        if (!isPassing && file.changedMs < settledMs) keep(this.#bySignature, key, result);
       }
       if ("code" in result) report.problems.push({ path: file.path, code: result.code });
       else if (result.matches.length > 0) {
@@ -67,7 +80,7 @@ export class FileScanner {
     return report;
   }
 
-  async #scanFile(rules: RuleSet, file: FoundFile): Promise<{ sha256: Sha256; matches: Match[] } | { code: string }> {
+  async #scanFile(rules: RuleSet, file: FoundFile): Promise<Result> {
     const read = readWholeFile(file.path, { maxBytes: MAX_SCANNED_BYTES, mayRead: this.#watched.has });
     if (read.kind === "not-read") {
       return { code: read.why === "too-large" ? "scan.too_large" : "scan.input_unreadable" };

@@ -7,8 +7,10 @@ const MAX_FILES = 200_000;
 
 export interface FoundFile {
   path: Buffer;
-  /** Changes whenever the content may have changed: device, inode, size and both times. */
+  /** Device, inode, size and both times: another content shows in it, unless it came in the same tick of the clock. */
   signature: string;
+  /** Of the inode's change time, which no program can set. */
+  changedMs: number;
   sizeBytes: number;
 }
 
@@ -55,5 +57,5 @@ function keepFile(path: Buffer, walk: Walk): void {
   const stat = lstatSync(path, { bigint: true, throwIfNoEntry: false });
   if (stat === undefined || !stat.isFile()) return;
   const signature = [stat.dev, stat.ino, stat.size, stat.mtimeNs, stat.ctimeNs].join(".");
-  walk.files.push({ path, signature, sizeBytes: Number(stat.size) });
+  walk.files.push({ path, signature, changedMs: Number(stat.ctimeMs), sizeBytes: Number(stat.size) });
 }

@@ -80,6 +80,7 @@ async function openAgent(
     scanner: side.scanner,
     rules: () => patterns.rules(),
     onReport: (report, rules) => assessor.onHits(report.hits, rules),
+    onUnscanned: (unscanned) => log.warn(unscanned, "files that are not scanned, by reason"),
     onProblem,
   });
   opened.defer(() => loop.stop());

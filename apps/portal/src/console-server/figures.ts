@@ -83,18 +83,24 @@ function isOpen(one: Case): boolean {
   return turnOf(one.state) !== "nobody";
 }
 
+/** Complete is said of all streams only if it is true of each: what one has more makes up for no other's loss. */
 export function completeText(streams: readonly Completeness[]): { complete: boolean; text: string } {
   const total = (pick: (one: Completeness) => number) => streams.reduce((sum, one) => sum + pick(one), 0);
-  const [sent, received, lost] = [
-    total((one) => one.sent ?? 0),
-    total((one) => one.received),
-    total((one) => one.lost),
-  ];
+  const [received, lost] = [total((one) => one.received), total((one) => one.lost)];
   const unreadable = total((one) => one.unreadable);
-  const complete = lost === 0 && unreadable === 0 && received >= sent && streams.some((one) => one.sent !== null);
-  const parts = [`${received} of ${sent} records received`, `${lost} lost`];
+  const waiting = total((one) => Math.max(0, (one.sent ?? 0) - arrivedOf(one)));
+  const complete = lost === 0 && unreadable === 0 && waiting === 0 && streams.some((one) => one.sent !== null);
+  const parts = [`${received} of ${total(sentOf)} records received`, `${lost} lost`];
   if (unreadable > 0) parts.push(`${unreadable} unreadable`);
-  const waiting = Math.max(0, sent - received - lost - unreadable);
   if (waiting > 0) parts.push(`${waiting} still on their way`);
   return { complete, text: `${parts.join(", ")}.` };
+}
+
+function arrivedOf({ received, lost, unreadable }: Completeness): number {
+  return received + lost + unreadable;
+}
+
+/** Whatever arrived was sent, even if the sender's last word is older. */
+function sentOf(one: Completeness): number {
+  return Math.max(one.sent ?? 0, arrivedOf(one));
 }

@@ -9,7 +9,7 @@ export default defineConfig({
     maxWorkers: 2,
     sequence: { shuffle: { files: true, tests: true } },
     // Bounds for a hang, never for an assertion: no test waits for time to pass.
-    testTimeout: 60_000,
+    testTimeout: 120_000,
     hookTimeout: 120_000,
     reporters: ["dot"],
   },

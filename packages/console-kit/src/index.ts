@@ -48,6 +48,7 @@ export { type ShapeKind, ToneShape } from "./state/ToneShape.tsx";
 export { type StoryStep, StoryTimeline } from "./story/StoryTimeline.tsx";
 export { type DataColumn, DataTable } from "./table/DataTable.tsx";
 export type { EmptyFace } from "./table/EmptyRows.tsx";
+export { ListPanel } from "./table/ListPanel.tsx";
 export { NameCell, TwoLines } from "./table/NameCell.tsx";
 export { chipsOf, type StateChip, StateChips } from "./table/StateChips.tsx";
 export { TableFoot } from "./table/TableFoot.tsx";

@@ -1,12 +1,11 @@
 import {
   bytesText,
   type DataColumn,
-  DataTable,
   ForeignText,
+  ListPanel,
   Page,
   StateInline,
   shortPatternId,
-  TableFoot,
   TimeBoth,
   TimeCell,
   TwoLines,
@@ -32,26 +31,16 @@ export function CasesScreen(): ReactNode {
       plainTitle={words("menu.cases")}
       subtitle={list.data === undefined ? undefined : words("cases.sum", { count: list.data.total })}
     >
-      <div className="tms-panel">
-        <DataTable
-          label={words("menu.cases")}
-          columns={useColumns()}
-          rows={list.data?.rows}
-          rowKey={(row) => row.id}
-          edge={(row) => (row.turn === "you" ? CASE_STATE_TABLE[row.state].tone : null)}
-          dividerText={words("cases.divider")}
-          empty={{ face: "nothing-yet", text: words("cases.none") }}
-          error={list.error}
-          readAt={list.dataUpdatedAt}
-          onTryNow={() => list.refetch()}
-          scope={filters.text}
-        />
-      </div>
-      <TableFoot
-        page={filters.page}
+      <ListPanel
+        label={words("menu.cases")}
+        columns={useColumns()}
+        rowKey={(row) => row.id}
+        edge={(row) => (row.turn === "you" ? CASE_STATE_TABLE[row.state].tone : null)}
+        dividerText={words("cases.divider")}
+        list={list}
+        filters={filters}
         pageSize={PAGE_SIZE}
-        total={list.data?.total ?? 0}
-        onPage={(page) => filters.set({ page: String(page) })}
+        none={words("cases.none")}
       />
     </Page>
   );

@@ -2,14 +2,13 @@ import { Button, TextInput } from "@mantine/core";
 import { useDebouncedCallback } from "@mantine/hooks";
 import {
   type DataColumn,
-  DataTable,
   ForeignText,
   IconFilter,
+  ListPanel,
   NameCell,
   Page,
   StateChips,
   StateInline,
-  TableFoot,
   TimeBoth,
   TimeCell,
   useUrlFilters,
@@ -80,39 +79,19 @@ export function EndpointsScreen(): ReactNode {
         chosen={filters.get("state")}
         onChoose={(value) => filters.set({ state: value })}
       />
-      <div className="tms-panel">
-        <DataTable
-          label={words("menu.endpoints")}
-          columns={useColumns()}
-          rows={list.data?.rows}
-          rowKey={(row) => row.id}
-          edge={(row) =>
-            row.state === "nonconforming" || row.state === "outdated-agent"
-              ? ENDPOINT_STATE_TABLE[row.state].tone
-              : null
-          }
-          dividerText={words("endpoints.divider")}
-          empty={
-            filters.text === "{}"
-              ? { face: "nothing-yet", text: words("endpoints.none") }
-              : {
-                  face: "nothing-matches",
-                  text: words("endpoints.noMatch"),
-                  clearText: words("clearFilters"),
-                  onClear: () => filters.set({ search: "", state: "" }),
-                }
-          }
-          error={list.error}
-          readAt={list.dataUpdatedAt}
-          onTryNow={() => list.refetch()}
-          scope={filters.text}
-        />
-      </div>
-      <TableFoot
-        page={filters.page}
+      <ListPanel
+        label={words("menu.endpoints")}
+        columns={useColumns()}
+        rowKey={(row) => row.id}
+        edge={(row) =>
+          row.state === "nonconforming" || row.state === "outdated-agent" ? ENDPOINT_STATE_TABLE[row.state].tone : null
+        }
+        dividerText={words("endpoints.divider")}
+        list={list}
+        filters={filters}
         pageSize={PAGE_SIZE}
-        total={list.data?.total ?? 0}
-        onPage={(page) => filters.set({ page: String(page) })}
+        none={words("endpoints.none")}
+        noMatch={words("endpoints.noMatch")}
       />
       <EnrolmentDialog opened={enrolling} onClose={() => setEnrolling(false)} />
     </Page>

@@ -2,11 +2,10 @@ import { Button } from "@mantine/core";
 import {
   ConfirmDialog,
   type DataColumn,
-  DataTable,
   ForeignText,
+  ListPanel,
   Page,
   StateInline,
-  TableFoot,
   TimeBoth,
   TimeCell,
   TwoLines,
@@ -39,26 +38,16 @@ export function DeploymentsScreen(): ReactNode {
       plainTitle={words("menu.patterns")}
       subtitle={list.data === undefined ? undefined : words("patterns.sum", { count: list.data.total })}
     >
-      <div className="tms-panel">
-        <DataTable
-          label={words("menu.patterns")}
-          columns={useColumns(setChosen)}
-          rows={list.data?.rows}
-          rowKey={(row) => `${row.pattern}/${row.version}/${row.endpoint}`}
-          edge={(row) => (WAITS.includes(row.state) ? DEPLOYMENT_STATE_TABLE[row.state].tone : null)}
-          dividerText={words("patterns.divider")}
-          empty={{ face: "nothing-yet", text: words("patterns.none") }}
-          error={list.error}
-          readAt={list.dataUpdatedAt}
-          onTryNow={() => list.refetch()}
-          scope={filters.text}
-        />
-      </div>
-      <TableFoot
-        page={filters.page}
+      <ListPanel
+        label={words("menu.patterns")}
+        columns={useColumns(setChosen)}
+        rowKey={(row) => `${row.pattern}/${row.version}/${row.endpoint}`}
+        edge={(row) => (WAITS.includes(row.state) ? DEPLOYMENT_STATE_TABLE[row.state].tone : null)}
+        dividerText={words("patterns.divider")}
+        list={list}
+        filters={filters}
         pageSize={PAGE_SIZE}
-        total={list.data?.total ?? 0}
-        onPage={(page) => filters.set({ page: String(page) })}
+        none={words("patterns.none")}
       />
       {chosen === null ? null : <DeploymentDialog {...chosen} onClose={() => setChosen(null)} />}
     </Page>

@@ -1,6 +1,6 @@
 import { Select, TextInput } from "@mantine/core";
 import { useDebouncedCallback } from "@mantine/hooks";
-import { DataTable, IconFilter, Page, TableFoot, useEventColumns, useUrlFilters } from "@tms/console-kit";
+import { IconFilter, ListPanel, Page, useEventColumns, useUrlFilters } from "@tms/console-kit";
 import { MITIGATION_STATUS_TABLE, MITIGATION_STATUSES, THREAT_EVENT_KINDS } from "@tms/records";
 import type { ReactNode } from "react";
 import { api } from "../api.ts";
@@ -58,34 +58,16 @@ export function EventsScreen(): ReactNode {
         </>
       }
     >
-      <div className="tms-panel">
-        <DataTable
-          label={words("menu.events")}
-          columns={useEventColumns((event) => paths.event(event.id))}
-          rows={list.data?.rows}
-          rowKey={(row) => row.id}
-          empty={
-            filters.text === "{}"
-              ? { face: "nothing-yet", text: words("events.none") }
-              : {
-                  face: "nothing-matches",
-                  text: words("events.noMatch"),
-                  clearText: words("clearFilters"),
-                  onClear: () => filters.set({ host: "", status: "", kind: "" }),
-                }
-          }
-          error={list.error}
-          readAt={list.dataUpdatedAt}
-          onTryNow={() => list.refetch()}
-          scope={filters.text}
-          expectedRows={10}
-        />
-      </div>
-      <TableFoot
-        page={filters.page}
+      <ListPanel
+        label={words("menu.events")}
+        columns={useEventColumns((event) => paths.event(event.id))}
+        rowKey={(row) => row.id}
+        expectedRows={10}
+        list={list}
+        filters={filters}
         pageSize={PAGE_SIZE}
-        total={list.data?.total ?? 0}
-        onPage={(page) => filters.set({ page: String(page) })}
+        none={words("events.none")}
+        noMatch={words("events.noMatch")}
         note={words("events.order")}
       />
     </Page>

@@ -1,13 +1,12 @@
 import {
   chipsOf,
   type DataColumn,
-  DataTable,
   ForeignText,
+  ListPanel,
   NameCell,
   Page,
   StateChips,
   StateInline,
-  TableFoot,
   TimeBoth,
   TimeCell,
   TwoLines,
@@ -48,35 +47,17 @@ export function CasesScreen(): ReactNode {
         chosen={filters.get("state")}
         onChoose={(value) => filters.set({ state: value })}
       />
-      <div className="tms-panel">
-        <DataTable
-          label={words("menu.cases")}
-          columns={useColumns()}
-          rows={list.data?.rows}
-          rowKey={(row) => row.id}
-          edge={(row) => (row.turn === "you" || row.turn === "other-person" ? CASE_STATE_TABLE[row.state].tone : null)}
-          dividerText={words("cases.divider")}
-          empty={
-            filters.text === "{}"
-              ? { face: "nothing-yet", text: words("cases.none") }
-              : {
-                  face: "nothing-matches",
-                  text: words("cases.noMatch"),
-                  clearText: words("clearFilters"),
-                  onClear: () => filters.set({ state: "", customer: "" }),
-                }
-          }
-          error={list.error}
-          readAt={list.dataUpdatedAt}
-          onTryNow={() => list.refetch()}
-          scope={filters.text}
-        />
-      </div>
-      <TableFoot
-        page={filters.page}
+      <ListPanel
+        label={words("menu.cases")}
+        columns={useColumns()}
+        rowKey={(row) => row.id}
+        edge={(row) => (row.turn === "you" || row.turn === "other-person" ? CASE_STATE_TABLE[row.state].tone : null)}
+        dividerText={words("cases.divider")}
+        list={list}
+        filters={filters}
         pageSize={PAGE_SIZE}
-        total={list.data?.total ?? 0}
-        onPage={(page) => filters.set({ page: String(page) })}
+        none={words("cases.none")}
+        noMatch={words("cases.noMatch")}
       />
     </Page>
   );

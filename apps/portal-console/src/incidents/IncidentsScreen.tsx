@@ -1,14 +1,13 @@
 import {
   chipsOf,
   type DataColumn,
-  DataTable,
   ForeignText,
+  ListPanel,
   NameCell,
   Page,
   SeverityBars,
   StateChips,
   StateInline,
-  TableFoot,
   TimeBoth,
   TimeCell,
   TwoLines,
@@ -54,35 +53,17 @@ export function IncidentsScreen(): ReactNode {
         chosen={filters.get("state")}
         onChoose={(value) => filters.set({ state: value })}
       />
-      <div className="tms-panel">
-        <DataTable
-          label={words("menu.incidents")}
-          columns={useColumns()}
-          rows={list.data?.rows}
-          rowKey={(row) => row.id}
-          edge={(row) => (row.state === "new" ? INCIDENT_STATE_TABLE[row.state].tone : null)}
-          dividerText={words("incidents.divider")}
-          empty={
-            filters.text === "{}"
-              ? { face: "nothing-yet", text: words("incidents.none") }
-              : {
-                  face: "nothing-matches",
-                  text: words("incidents.noMatch"),
-                  clearText: words("clearFilters"),
-                  onClear: () => filters.set({ state: "", customer: "" }),
-                }
-          }
-          error={list.error}
-          readAt={list.dataUpdatedAt}
-          onTryNow={() => list.refetch()}
-          scope={filters.text}
-        />
-      </div>
-      <TableFoot
-        page={filters.page}
+      <ListPanel
+        label={words("menu.incidents")}
+        columns={useColumns()}
+        rowKey={(row) => row.id}
+        edge={(row) => (row.state === "new" ? INCIDENT_STATE_TABLE[row.state].tone : null)}
+        dividerText={words("incidents.divider")}
+        list={list}
+        filters={filters}
         pageSize={PAGE_SIZE}
-        total={list.data?.total ?? 0}
-        onPage={(page) => filters.set({ page: String(page) })}
+        none={words("incidents.none")}
+        noMatch={words("incidents.noMatch")}
       />
     </Page>
   );

@@ -1,13 +1,12 @@
 import {
   chipsOf,
   type DataColumn,
-  DataTable,
   ForeignText,
+  ListPanel,
   NameCell,
   Page,
   StateChips,
   StateInline,
-  TableFoot,
   TimeBoth,
   useUrlFilters,
 } from "@tms/console-kit";
@@ -49,39 +48,21 @@ export function PatternsScreen(): ReactNode {
         chosen={filters.get("state")}
         onChoose={(value) => filters.set({ state: value })}
       />
-      <div className="tms-panel">
-        <DataTable
-          label={words("menu.patterns")}
-          columns={useColumns()}
-          rows={list.data?.rows}
-          rowKey={(row) => `${row.customer.id}/${row.id}/${row.version}`}
-          edge={(row) =>
-            PATTERN_STATE_TABLE[row.state].tone === "wait" || row.state === "check-failed"
-              ? PATTERN_STATE_TABLE[row.state].tone
-              : null
-          }
-          dividerText={words("patterns.divider")}
-          empty={
-            filters.text === "{}"
-              ? { face: "nothing-yet", text: words("patterns.none") }
-              : {
-                  face: "nothing-matches",
-                  text: words("patterns.noMatch"),
-                  clearText: words("clearFilters"),
-                  onClear: () => filters.set({ state: "", customer: "" }),
-                }
-          }
-          error={list.error}
-          readAt={list.dataUpdatedAt}
-          onTryNow={() => list.refetch()}
-          scope={filters.text}
-        />
-      </div>
-      <TableFoot
-        page={filters.page}
+      <ListPanel
+        label={words("menu.patterns")}
+        columns={useColumns()}
+        rowKey={(row) => `${row.customer.id}/${row.id}/${row.version}`}
+        edge={(row) =>
+          PATTERN_STATE_TABLE[row.state].tone === "wait" || row.state === "check-failed"
+            ? PATTERN_STATE_TABLE[row.state].tone
+            : null
+        }
+        dividerText={words("patterns.divider")}
+        list={list}
+        filters={filters}
         pageSize={PAGE_SIZE}
-        total={list.data?.total ?? 0}
-        onPage={(page) => filters.set({ page: String(page) })}
+        none={words("patterns.none")}
+        noMatch={words("patterns.noMatch")}
       />
     </Page>
   );

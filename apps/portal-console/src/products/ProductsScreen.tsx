@@ -3,13 +3,12 @@ import { useDebouncedCallback } from "@mantine/hooks";
 import {
   chipsOf,
   type DataColumn,
-  DataTable,
   ForeignText,
   IconFilter,
+  ListPanel,
   NameCell,
   Page,
   StateChips,
-  TableFoot,
   TimeAbsolute,
   TimeCell,
   TwoLines,
@@ -79,36 +78,18 @@ export function ProductsScreen(): ReactNode {
           </span>
         )}
       </StateChips>
-      <div className="tms-panel">
-        <DataTable
-          label={words("menu.products")}
-          columns={useColumns()}
-          rows={list.data?.rows}
-          rowKey={(row) => row.id}
-          edge={(row) => (row.needsSomebody ? PRODUCT_STATE_TABLE[row.state].tone : null)}
-          dividerText={words("products.divider")}
-          empty={
-            filters.text === "{}"
-              ? { face: "nothing-yet", text: words("products.none") }
-              : {
-                  face: "nothing-matches",
-                  text: words("products.noMatch"),
-                  clearText: words("clearFilters"),
-                  onClear: () => filters.set({ state: "", search: "", customer: "" }),
-                }
-          }
-          error={list.error}
-          readAt={list.dataUpdatedAt}
-          onTryNow={() => list.refetch()}
-          scope={filters.text}
-          expectedRows={12}
-        />
-      </div>
-      <TableFoot
-        page={filters.page}
+      <ListPanel
+        label={words("menu.products")}
+        columns={useColumns()}
+        rowKey={(row) => row.id}
+        edge={(row) => (row.needsSomebody ? PRODUCT_STATE_TABLE[row.state].tone : null)}
+        dividerText={words("products.divider")}
+        expectedRows={12}
+        list={list}
+        filters={filters}
         pageSize={PAGE_SIZE}
-        total={list.data?.total ?? 0}
-        onPage={(page) => filters.set({ page: String(page) })}
+        none={words("products.none")}
+        noMatch={words("products.noMatch")}
         note={
           list.data === undefined ? null : words.rich("products.judged", { time: <TimeAbsolute at={list.data.asOf} /> })
         }

@@ -1,6 +1,6 @@
 import { Select, TextInput } from "@mantine/core";
 import { useDebouncedCallback } from "@mantine/hooks";
-import { DataTable, IconFilter, Page, TableFoot, ToneShape, useEventColumns, useUrlFilters } from "@tms/console-kit";
+import { IconFilter, ListPanel, Page, ToneShape, useEventColumns, useUrlFilters } from "@tms/console-kit";
 import { MITIGATION_STATUS_TABLE, MITIGATION_STATUSES } from "@tms/records";
 import type { ReactNode } from "react";
 import { api } from "../api.ts";
@@ -68,33 +68,16 @@ export function EventsScreen(): ReactNode {
         </div>
       ) : (
         <>
-          <div className="tms-panel">
-            <DataTable
-              label={words("menu.events")}
-              columns={columns}
-              rows={list.data?.rows}
-              rowKey={(row) => row.id}
-              empty={
-                filters.get("host") === "" && status === undefined
-                  ? { face: "nothing-yet", text: words("events.none") }
-                  : {
-                      face: "nothing-matches",
-                      text: words("events.noMatch"),
-                      clearText: words("clearFilters"),
-                      onClear: () => filters.set({ host: "", status: "" }),
-                    }
-              }
-              error={list.error}
-              readAt={list.dataUpdatedAt}
-              onTryNow={() => list.refetch()}
-              scope={filters.text}
-            />
-          </div>
-          <TableFoot
-            page={filters.page}
+          <ListPanel
+            label={words("menu.events")}
+            columns={columns}
+            rowKey={(row) => row.id}
+            list={list}
+            filters={filters}
             pageSize={PAGE_SIZE}
-            total={list.data?.total ?? 0}
-            onPage={(page) => filters.set({ page: String(page) })}
+            none={words("events.none")}
+            noMatch={words("events.noMatch")}
+            fixed={["customer"]}
             note={words("events.order")}
           />
         </>

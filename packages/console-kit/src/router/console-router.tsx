@@ -70,6 +70,8 @@ export interface UrlFilters {
   set(changes: Record<string, string>): void;
   /** All of them as one text: the scope of a table. */
   text: string;
+  /** Those that are set, without the page. */
+  names: string[];
 }
 
 /** Filters live in the URL, so that a view can be sent to a colleague. */
@@ -93,6 +95,7 @@ export function useUrlFilters(): UrlFilters {
       page: Math.max(1, Number.parseInt(search.page ?? "1", 10) || 1),
       set,
       text,
+      names: Object.keys(search).filter((name) => name !== "page" && isFilled(search[name])),
     }),
     [search, set, text],
   );

@@ -17,7 +17,7 @@ export interface DataColumn<Row> {
   narrow?: boolean;
 }
 
-interface DataTableProps<Row extends object> {
+export interface DataTableProps<Row extends object> {
   label: string;
   columns: DataColumn<Row>[];
   rows: Row[] | undefined;

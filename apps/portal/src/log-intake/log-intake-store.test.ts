@@ -5,10 +5,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type BatchPlace, type SealedBatch, sealBatch } from "@tms/link";
-import { createBatchIntake, type Peer } from "@tms/link/upper";
+import { createBatchIntake, type IntakeStore, type Peer } from "@tms/link/upper";
 import { AppError, type Epoch, newId } from "@tms/records";
 import { createTestDatabase, TestClock, type TestDatabase } from "@tms/testkit";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { untilSomebodyWaits } from "../lock-wait.contract.ts";
 import { registeredProduct } from "../registered-product.contract.ts";
 import type { IndexJob } from "./batch-row.ts";
@@ -31,9 +31,10 @@ afterAll(async () => {
   await rm(directory, { recursive: true, force: true });
 });
 
-/** A portal's intake that is told which epoch a heartbeat announced last; `onEnqueue` runs within the transaction. */
+/** A portal's intake that is told which epoch a heartbeat announced last; both hooks run within the transaction. */
 function intakeOver() {
-  const said = { epoch: null as Epoch | null, onEnqueue: async () => undefined as undefined };
+  const nothing = async (): Promise<void> => undefined;
+  const said = { epoch: null as Epoch | null, onLocked: nothing, onEnqueue: nothing };
   const jobs: IndexJob[] = [];
   const store = createLogIntakeStore({
     db: database.databases,
@@ -44,7 +45,14 @@ function intakeOver() {
     },
     newId: () => newId<string>(),
   });
-  const intake = createBatchIntake({ directory, store, clock: new TestClock() });
+  const hooked: IntakeStore = {
+    locked: (peer, stream, work) =>
+      store.locked(peer, stream, async (tx) => {
+        await said.onLocked();
+        return work(tx);
+      }),
+  };
+  const intake = createBatchIntake({ directory, store: hooked, clock: new TestClock() });
   const send = async (peer: Peer, batch: SealedBatch) => {
     const stated = { stream: STREAM, statedDigest: batch.digest, protocol: "ssl" as const };
     return intake.receive(peer, stated, bytesOf(batch));
@@ -116,9 +124,11 @@ test("two batches for one place at once are decided one after the other: one sta
   const before = batchOf({ epoch });
   await send(peer, before);
   const place = { epoch, first: 1, previous: before.digest };
-  const [entered, release] = [Promise.withResolvers<undefined>(), Promise.withResolvers<undefined>()];
-  said.onEnqueue = async () => {
-    entered.resolve(undefined);
+  const [entered, release] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  onTestFinished(() => release.resolve());
+  said.onLocked = () => {
+    said.onLocked = async () => undefined;
+    entered.resolve();
     return release.promise;
   };
   const [one, other] = [batchOf(place), batchOf(place)];
@@ -127,7 +137,7 @@ test("two batches for one place at once are decided one after the other: one sta
   await entered.promise;
   const second = send(peer, other);
   await untilSomebodyWaits(database.url);
-  release.resolve(undefined);
+  release.resolve();
 
   expect([(await first).outcome, (await second).outcome]).toEqual(["accepted", "fork"]);
   expect((await rows(peer)).map(({ digest }) => digest)).toEqual([before.digest, one.digest]);

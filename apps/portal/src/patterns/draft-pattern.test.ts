@@ -1,5 +1,5 @@
 import { type CustomerId, newId } from "@tms/records";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { untilSomebodyWaits } from "../lock-wait.contract.ts";
 import {
   customerWithKeys,
@@ -38,6 +38,7 @@ test("a draft that races with a signature does not put other bytes under it", as
   const { scope, experts, forCase, draft, id, again } = await drafted();
   const roleFile = await roleFileFor(world, { scope, id, signers: experts.slice(0, 1) });
   const [signed, release] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  onTestFinished(() => release.resolve());
   const slowly = world.signingThrough((of, asked, work) =>
     world.store.lockedForSigning(of, asked, async (tx) => {
       const state = await work(tx);

@@ -1,8 +1,9 @@
 import type { CustomerScope, ProductId, ProviderScope } from "@tms/records";
 import { type Databases, inCustomer, inProvider } from "@tms/server-kit";
 import { sql } from "kysely";
+import type { StreamPlace } from "./batch-to-index.ts";
 import type { IndexedBatch } from "./completeness.ts";
-import type { IndexStreamDeps, StreamPlace } from "./index-stream.ts";
+import type { IndexStreamDeps } from "./index-stream.ts";
 
 export interface EventIndexStore {
   cursor: IndexStreamDeps["cursor"];

@@ -12,8 +12,9 @@ import {
   type Stream,
   type ThreatId,
 } from "@tms/records";
+import type { StreamPlace } from "./batch-to-index.ts";
 import { EVENT_COLUMNS, type EventRowOut, eventOf, rowOf } from "./event-rows.ts";
-import type { IndexStreamDeps, StreamPlace } from "./index-stream.ts";
+import type { IndexStreamDeps } from "./index-stream.ts";
 import type { EventFilter, Page, StoredEvent } from "./stored-event.ts";
 import { tabSeparated } from "./tab-separated.ts";
 

@@ -9,8 +9,9 @@ import {
 } from "@tms/records";
 import { makeThreatEvent } from "@tms/testkit";
 import { expect, test } from "vitest";
+import type { BatchToIndex } from "./batch-to-index.ts";
 import type { IndexedBatch } from "./completeness.ts";
-import { type BatchToIndex, createIndexStream, type IndexStreamDeps } from "./index-stream.ts";
+import { createIndexStream, type IndexStreamDeps } from "./index-stream.ts";
 
 const SCOPE: CustomerScope = { customer: newId<CustomerId>() };
 const PLACE = { product: newId<ProductId>(), stream: "threat-events" as const };

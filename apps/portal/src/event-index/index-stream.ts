@@ -6,6 +6,7 @@ import {
   type RecordId,
   type Stream,
 } from "@tms/records";
+import type { BatchToIndex, KeptAside, StreamPlace } from "./batch-to-index.ts";
 import type { IndexedBatch } from "./completeness.ts";
 import { type BatchRecords, createReadAhead, met, type ReadRecords, readBatch } from "./read-ahead.ts";
 import type { NumberedRecord } from "./stored-event.ts";
@@ -16,28 +17,6 @@ import type { NumberedRecord } from "./stored-event.ts";
 // I3  A record that does not have its kind's form is kept aside with the reason and never stops its stream.
 // I4  Handing on to other slices has a cursor of its own behind that of indexing: what they cannot take never hides an
 //     event from the log. It happens at least once; the slices themselves are idempotent by record id.
-
-export interface BatchToIndex {
-  id: string;
-  epoch: string;
-  /** Whether it is of the stream's first epoch, in which no record was ever sent before. */
-  isFirstEpoch: boolean;
-  blobKey: string;
-  readable: boolean;
-  gap: unknown;
-  receivedAt: Date;
-  arrival: number;
-}
-
-export interface StreamPlace {
-  product: ProductId;
-  stream: Stream;
-}
-
-export interface KeptAside {
-  number: number;
-  reason: string;
-}
 
 export interface StreamTransaction {
   /** Arrival number of the last indexed batch, and of the last one handed on. */

@@ -1,6 +1,6 @@
 import { setImmediate } from "node:timers/promises";
 import type { CustomerScope, LinkRecord, RecordId } from "@tms/records";
-import type { BatchToIndex, KeptAside } from "./index-stream.ts";
+import type { BatchToIndex, KeptAside } from "./batch-to-index.ts";
 import type { NumberedRecord } from "./stored-event.ts";
 
 export type ReadRecords = (

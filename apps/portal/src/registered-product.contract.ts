@@ -30,26 +30,25 @@ export async function registeredProduct(
   const scope = await someCustomer(database);
   const product = newId<ProductId>();
   const saved = { spki: randomDigest(), sshKey: randomBytes(51) };
-  await createRegistrationStore(database.databases).save(
-    scope,
-    {
-      customer: scope.customer,
-      id: product,
-      kind: "mitigator",
-      name: "mitigator",
-      host: "host-1",
-      version: "1.0.0",
-      address: "127.0.0.1",
-      email: null,
-      instanceId: product,
-      registration: "registered",
-      spki: saved.spki,
-      sshFingerprint: "SHA256:none",
-      signingKeySpki: randomBytes(44),
-      certificateSerial: "01",
-      certificateNotAfter: new Date("2030-01-01T00:00:00Z"),
-    },
-    saved.sshKey,
+  const record = {
+    customer: scope.customer,
+    id: product,
+    kind: "mitigator",
+    name: "mitigator",
+    host: "host-1",
+    version: "1.0.0",
+    address: "127.0.0.1",
+    email: null,
+    instanceId: product,
+    registration: "registered",
+    spki: saved.spki,
+    sshFingerprint: "SHA256:none",
+    signingKeySpki: randomBytes(44),
+    certificateSerial: "01",
+    certificateNotAfter: new Date("2030-01-01T00:00:00Z"),
+  } as const;
+  await createRegistrationStore(database.databases).lockedForInstance(scope, product, (tx) =>
+    tx.save(record, saved.sshKey),
   );
   return { scope, product, saved };
 }

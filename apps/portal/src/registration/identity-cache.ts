@@ -22,14 +22,18 @@ export function createIdentityCache(
   deps: IdentityCacheDeps,
 ): IdentitySource & { forget(product: ProductId): void; forgetAll(): void } {
   const remembered = new Map<string, { product: RegisteredProduct; atMs: number }>();
+  /** Counts what was forgotten: a look-up that began before may hold what is no longer so. */
+  let forgotten = 0;
 
   async function lookUp(key: string, find: () => Promise<RegisteredProduct | null>): Promise<PeerLookup> {
     const nowMs = deps.clock.now().getTime();
     const cached = remembered.get(key);
     if (cached !== undefined && nowMs - cached.atMs < REMEMBER_MS) return peerOf(cached.product);
+    const before = forgotten;
     const product = await find();
     // Unknown keys are asked anew each time: a registration must count at once.
     if (product === null) return { kind: "unknown" };
+    if (forgotten !== before) return peerOf(product);
     if (remembered.size >= MAX_REMEMBERED) remembered.clear();
     remembered.set(key, { product, atMs: nowMs });
     return peerOf(product);
@@ -56,8 +60,12 @@ export function createIdentityCache(
     bySshKey: (user, blob) =>
       lookUp(`ssh ${user} ${blob.toString("base64")}`, () => deps.store.bySshKey(deps.scope, user, blob)),
     forget(product) {
+      forgotten += 1;
       for (const [key, entry] of remembered) if (entry.product.id === product) remembered.delete(key);
     },
-    forgetAll: () => remembered.clear(),
+    forgetAll() {
+      forgotten += 1;
+      remembered.clear();
+    },
   };
 }

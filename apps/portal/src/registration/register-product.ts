@@ -1,18 +1,23 @@
 import { AppError, type Clock, type CustomerScope, type ProductId, type Sha256 } from "@tms/records";
-import { productIdFor, type RegisteredProduct, type RegistrationRequest, sshKeyBlob } from "./registered-product.ts";
+import { type RegisteredProduct, type RegistrationRequest, sshKeyBlob } from "./registered-product.ts";
 
 /** Days that a product's certificate is valid (architecture, section 5). */
 const CERTIFICATE_DAYS = 90;
 
+export type NewProduct = Omit<RegisteredProduct, "registeredAt" | "endedAt" | "endedBy">;
+
 export interface RegisterProductStore {
-  /** Products of this customer, for telling a registration anew from a first one. */
-  ofCustomer(scope: CustomerScope): Promise<RegisteredProduct[]>;
-  /** Writes the product; an existing one gets the new keys and stands as registered again. */
-  save(
+  /** Two registrations of one installation go one after the other, so that it becomes one product. */
+  lockedForInstance<T>(
     scope: CustomerScope,
-    product: Omit<RegisteredProduct, "registeredAt" | "endedAt" | "endedBy">,
-    sshKey: Buffer,
-  ): Promise<void>;
+    instanceId: string,
+    work: (tx: {
+      /** What this installation was registered as before. */
+      existing: ProductId | null;
+      /** Writes the product; an existing one gets the new keys and stands as registered again. */
+      save(product: NewProduct, sshKey: Buffer): Promise<void>;
+    }) => Promise<T>,
+  ): Promise<T>;
 }
 
 export interface RegisterProductDeps {
@@ -54,31 +59,38 @@ export function createRegisterProduct(deps: RegisterProductDeps) {
     const scope = await deps.checkCredentials(credentials.userName, credentials.password, fromAddress);
     // Agents enrol at their mitigator; the portal knows them by their endpoint ids only.
     if (request.kind === "agent") throw new AppError("request.malformed", { kind: request.kind });
-    const product = productIdFor(await deps.store.ofCustomer(scope), request.instanceId, deps.newId());
-    const days = CERTIFICATE_DAYS;
-    const certificate = await deps.issueClient({ csrPem: request.csrPem, customer: scope.customer, product, days });
-    const sshKey = sshKeyBlob(request.sshPublicKey);
-    await deps.store.save(
-      scope,
-      {
-        customer: scope.customer,
-        id: product,
-        kind: request.kind,
-        name: request.name,
-        host: request.host,
-        version: request.version,
-        address: fromAddress,
-        email: request.email,
-        instanceId: request.instanceId,
-        registration: request.pinned ? "registered" : "unconfirmed",
-        spki: certificate.spki,
-        sshFingerprint: deps.sshFingerprintOf(sshKey),
-        signingKeySpki: request.signingKeySpki,
-        certificateSerial: certificate.serial,
-        certificateNotAfter: certificate.notAfter,
-      },
-      sshKey,
-    );
-    return { scope, product, certificatePem: certificate.certPem };
+    return deps.store.lockedForInstance(scope, request.instanceId, async ({ existing, save }) => {
+      // The same installation that registers again stays the same product.
+      const product = existing ?? deps.newId();
+      const { customer } = scope;
+      const certificate = await deps.issueClient({
+        csrPem: request.csrPem,
+        customer,
+        product,
+        days: CERTIFICATE_DAYS,
+      });
+      const sshKey = sshKeyBlob(request.sshPublicKey);
+      await save(
+        {
+          customer,
+          id: product,
+          kind: request.kind,
+          name: request.name,
+          host: request.host,
+          version: request.version,
+          address: fromAddress,
+          email: request.email,
+          instanceId: request.instanceId,
+          registration: request.pinned ? "registered" : "unconfirmed",
+          spki: certificate.spki,
+          sshFingerprint: deps.sshFingerprintOf(sshKey),
+          signingKeySpki: request.signingKeySpki,
+          certificateSerial: certificate.serial,
+          certificateNotAfter: certificate.notAfter,
+        },
+        sshKey,
+      );
+      return { scope, product, certificatePem: certificate.certPem };
+    });
   };
 }

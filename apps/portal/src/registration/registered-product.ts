@@ -40,15 +40,6 @@ export interface RegistrationRequest {
   signingKeySpki: Buffer;
 }
 
-/** The same installation that registers again stays the same product; another installation is another product. */
-export function productIdFor(
-  existing: readonly Pick<RegisteredProduct, "id" | "instanceId">[],
-  instanceId: string,
-  fresh: ProductId,
-): ProductId {
-  return existing.find((product) => product.instanceId === instanceId)?.id ?? fresh;
-}
-
 /** Splits `ssh-ed25519 AAAA…` into the wire blob that an SSH server sees. */
 export function sshKeyBlob(publicKeyLine: string): Buffer {
   return Buffer.from(publicKeyLine.split(/\s+/)[1] ?? "", "base64");

@@ -1,15 +1,16 @@
 import {
   AppError,
   type CustomerId,
+  type CustomerScope,
   type ProductId,
   type ProviderScope,
   type Registration,
   type Sha256,
 } from "@tms/records";
 import { type Databases, inCustomer, inProvider } from "@tms/server-kit";
-import { type RawBuilder, sql } from "kysely";
+import { type Kysely, type RawBuilder, sql } from "kysely";
 import type { EndRegistrationStore } from "./end-registration.ts";
-import type { RegisterProductStore } from "./register-product.ts";
+import type { NewProduct, RegisterProductStore } from "./register-product.ts";
 import type { ProductKind, RegisteredProduct } from "./registered-product.ts";
 
 /** Payload of the NOTIFY on this channel: the product whose identity changed. */
@@ -33,30 +34,17 @@ export function createRegistrationStore(db: Databases): RegistrationStore {
       return rows[0] === undefined ? null : productOf(rows[0]);
     });
   return {
-    ofCustomer: (scope) =>
+    lockedForInstance: (scope, instanceId, work) =>
       inCustomer(db.app, scope, async (trx) => {
-        const { rows } = await sql<Row>`select ${COLUMNS} from registration_products
-          where customer = ${scope.customer}`.execute(trx);
-        return rows.map(productOf);
-      }),
-    save: (scope, product, sshKey) =>
-      inCustomer(db.app, scope, async (trx) => {
-        await sql`insert into registration_products (customer, id, kind, name, host, version, address, email,
-            instance_id, registration, spki, ssh_key, ssh_fingerprint, signing_key, certificate_serial,
-            certificate_not_after)
-          values (${scope.customer}, ${product.id}, ${product.kind}, ${product.name}, ${product.host},
-            ${product.version}, ${product.address}, ${product.email}, ${product.instanceId}, ${product.registration},
-            ${product.spki}, ${sshKey}, ${product.sshFingerprint}, ${product.signingKeySpki},
-            ${product.certificateSerial}, ${product.certificateNotAfter})
-          on conflict (customer, id) do update set kind = excluded.kind, name = excluded.name, host = excluded.host,
-            version = excluded.version, address = excluded.address, email = excluded.email,
-            registration = excluded.registration, spki = excluded.spki, ssh_key = excluded.ssh_key,
-            ssh_fingerprint = excluded.ssh_fingerprint, signing_key = excluded.signing_key,
-            certificate_serial = excluded.certificate_serial, certificate_not_after = excluded.certificate_not_after,
-            registered_at = now(), ended_at = null, ended_by = null`
-          .execute(trx)
-          .catch(refuseTakenKey);
-        await sql`select pg_notify(${IDENTITY_CHANNEL}, ${product.id})`.execute(trx);
+        const lock = `registration ${scope.customer} ${instanceId}`;
+        await sql`select pg_advisory_xact_lock(hashtextextended(${lock}, 0))`.execute(trx);
+        const { rows } = await sql<{ id: ProductId }>`select id from registration_products
+          where customer = ${scope.customer} and instance_id = ${instanceId}
+          order by registered_at desc limit 1`.execute(trx);
+        return work({
+          existing: rows[0]?.id ?? null,
+          save: (product, sshKey) => writeProduct(trx, scope, { product, sshKey }),
+        });
       }),
     find: (scope, product) =>
       inCustomer(db.app, scope, async (trx) => {
@@ -79,6 +67,29 @@ export function createRegistrationStore(db: Databases): RegistrationStore {
         return rows.map(productOf);
       }),
   };
+}
+
+async function writeProduct(
+  trx: Kysely<unknown>,
+  scope: CustomerScope,
+  { product, sshKey }: { product: NewProduct; sshKey: Buffer },
+): Promise<void> {
+  await sql`insert into registration_products (customer, id, kind, name, host, version, address, email,
+      instance_id, registration, spki, ssh_key, ssh_fingerprint, signing_key, certificate_serial,
+      certificate_not_after)
+    values (${scope.customer}, ${product.id}, ${product.kind}, ${product.name}, ${product.host},
+      ${product.version}, ${product.address}, ${product.email}, ${product.instanceId}, ${product.registration},
+      ${product.spki}, ${sshKey}, ${product.sshFingerprint}, ${product.signingKeySpki},
+      ${product.certificateSerial}, ${product.certificateNotAfter})
+    on conflict (customer, id) do update set kind = excluded.kind, name = excluded.name, host = excluded.host,
+      version = excluded.version, address = excluded.address, email = excluded.email,
+      registration = excluded.registration, spki = excluded.spki, ssh_key = excluded.ssh_key,
+      ssh_fingerprint = excluded.ssh_fingerprint, signing_key = excluded.signing_key,
+      certificate_serial = excluded.certificate_serial, certificate_not_after = excluded.certificate_not_after,
+      registered_at = now(), ended_at = null, ended_by = null`
+    .execute(trx)
+    .catch(refuseTakenKey);
+  await sql`select pg_notify(${IDENTITY_CHANNEL}, ${product.id})`.execute(trx);
 }
 
 /** One key is one product: a key that another one has, of whatever customer, is told like any other unusable key. */

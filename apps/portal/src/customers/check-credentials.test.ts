@@ -59,6 +59,28 @@ test("after ten wrong tries nothing is verified until a minute has passed", asyn
   await expect(check("clinic-1", "right", "10.0.0.1")).resolves.toEqual({ customer: CUSTOMER.id });
 });
 
+test("of many wrong tries at once only ten are verified, whether by one address or for one name", async () => {
+  const byAddress = credentials();
+  const forName = credentials();
+  const many = Array.from({ length: 40 }, (_, index) => index);
+
+  await Promise.allSettled(many.map((index) => byAddress.check(`name-${index}`, "wrong", "10.0.0.1")));
+  await Promise.allSettled(many.map((index) => forName.check("clinic-1", "wrong", `10.0.0.${index}`)));
+
+  expect([byAddress.verified.length, forName.verified.length]).toEqual([10, 10]);
+});
+
+test("right passwords use no tries up, and take back nobody's wrong ones", async () => {
+  const { check } = credentials();
+  for (let tries = 0; tries < 30; tries += 1) await check("clinic-1", "right", "10.0.0.1");
+  for (let tries = 0; tries < 10; tries += 1) {
+    await expect(check("clinic-1", "wrong", "10.0.0.2")).rejects.toMatchObject({ code: "link.credentials_wrong" });
+    if (tries < 9) await check("clinic-1", "right", "10.0.0.1");
+  }
+
+  await expect(check("clinic-1", "right", "10.0.0.1")).rejects.toMatchObject({ code: "link.credentials_throttled" });
+});
+
 test("a user name is made of plain letters of the customer's name", () => {
   expect(userNameOf("Café Größe & Söhne", "abcdef")).toMatch(/^[a-z0-9-]+-abcdef$/);
   expect(userNameOf("中文", "abcdef")).toBe("customer-abcdef");

@@ -8,6 +8,7 @@ import { escapeForeignText } from "../text/escape-foreign.ts";
 import { useClock } from "../time/clock-context.tsx";
 import { clockText, durationText } from "../time/format-time.ts";
 import { useKitWords } from "../words/kit-words.ts";
+import { backEdgesOf } from "./back-edges.ts";
 import { ChainTable } from "./ChainTable.tsx";
 import { type ChainMove, type ChainViewMode, moveIn, sentenceOf, shownPart } from "./chain-story.ts";
 import { flowEdgesOf, flowNodesOf, layoutInputOf } from "./flow-parts.ts";
@@ -15,7 +16,7 @@ import { GraphLegend } from "./GraphLegend.tsx";
 import { NODE_WIDTH, type Place } from "./layout-chain.ts";
 import { NODE_HEIGHT, NodeBox } from "./NodeBox.tsx";
 import { useLayout } from "./use-layout.ts";
-import { VerbEdge } from "./VerbEdge.tsx";
+import { BackEdge, VerbEdge } from "./VerbEdge.tsx";
 
 interface ChainGraphProps {
   chain: ChainView;
@@ -26,7 +27,7 @@ interface ChainGraphProps {
 }
 
 const NODE_TYPES = { box: NodeBox };
-const EDGE_TYPES = { verb: VerbEdge };
+const EDGE_TYPES = { verb: VerbEdge, back: BackEdge };
 const KEYS: Record<string, ChainMove> = {
   ArrowUp: "up",
   ArrowDown: "down",
@@ -151,7 +152,14 @@ function GraphCanvas(props: ChainGraphProps & { mode: ChainViewMode; onTable(): 
   const places = useLayout(useMemo(() => layoutInputOf(chain, shown), [chain, shown]));
   const gapText = (node: ChainNode) => gapTextOf(node, words("graph.gap"));
   const nodes = places === null ? [] : flowNodesOf({ chain, shown, places, selected, gapText });
-  const edges = places === null ? [] : flowEdgesOf(chain, shown.edges, places, words("graph.inferred"));
+  const againLabel = (atBoot: boolean) => words(atBoot ? "graph.startsAgainAtBoot" : "graph.startsAgain");
+  const edges =
+    places === null
+      ? []
+      : [
+          ...flowEdgesOf(chain, shown.edges, places, words("graph.inferred")),
+          ...backEdgesOf(chain, shown.nodes, places, againLabel),
+        ];
   const placed = places === null ? "" : Object.keys(places).sort().join();
   useEffect(() => {
     if (placed === "") return;

@@ -5,7 +5,7 @@ import { ForeignText } from "../text/ForeignText.tsx";
 import { useClock } from "../time/clock-context.tsx";
 import { clockText } from "../time/format-time.ts";
 import { useKitWords } from "../words/kit-words.ts";
-import { BY_WORD, causeOf, detailOf, KIND_WORD, nameOf, readingOrder } from "./chain-story.ts";
+import { againText, BY_WORD, causeOf, detailOf, KIND_WORD, nameOf, readingOrder } from "./chain-story.ts";
 
 /** The equal of the graph; narrow screens and print get it. */
 export function ChainTable(props: { chain: ChainView; onSelect(id: string): void }): ReactNode {
@@ -28,6 +28,7 @@ export function ChainTable(props: { chain: ChainView; onSelect(id: string): void
           {readingOrder(chain).map((node) => {
             const cause = causeOf(node, chain);
             const by = chain.nodes.find((other) => other.id === cause?.from);
+            const again = againText(node, chain);
             const unseen = node.kind === "gap" || node.kind === "not-observed";
             return (
               <tr key={node.id}>
@@ -55,6 +56,11 @@ export function ChainTable(props: { chain: ChainView; onSelect(id: string): void
                         <span className="tms-cell-second">{words("graph.inferred")}</span>
                       ) : null}
                     </>
+                  )}
+                  {again === null ? null : (
+                    <span className="tms-cell-second">
+                      <ForeignText text={again} />
+                    </span>
                   )}
                 </td>
                 <td>

@@ -12,7 +12,7 @@ import {
   type TmsIcon,
 } from "../icons/icons.ts";
 import { escapeForeignText } from "../text/escape-foreign.ts";
-import { middleTruncate } from "../text/middle-truncate.ts";
+import { fitPath, middleTruncate } from "../text/middle-truncate.ts";
 import { useKitWords } from "../words/kit-words.ts";
 import { detailOf, nameOf } from "./chain-story.ts";
 import { NODE_WIDTH } from "./layout-chain.ts";
@@ -84,6 +84,8 @@ export function NodeBox(props: NodeProps): ReactNode {
   );
 }
 
+/** What fits on a box's second line, in characters of its own width. */
+const DETAIL_SHOWN = 31;
 /** What fits between the round ends of an entry. */
 const LINE_SHOWN = 27;
 const LINE_HEAD = 15;
@@ -92,6 +94,7 @@ function shortDetail(node: ChainNode): string {
   const detail = detailOf(node);
   if (node.kind === "not-observed") return detail;
   const characters = [...detail];
+  if (node.kind === "file") return fitPath(detail, DETAIL_SHOWN);
   if (node.kind !== "persistence" || characters.length <= LINE_SHOWN) return middleTruncate(detail, "path");
   return `${characters.slice(0, LINE_HEAD).join("")}…${characters.slice(LINE_HEAD - LINE_SHOWN + 1).join("")}`;
 }

@@ -1,5 +1,6 @@
 import { BaseEdge, EdgeLabelRenderer, type EdgeProps, getSmoothStepPath, getStraightPath } from "@xyflow/react";
 import type { ReactNode } from "react";
+import type { BackEdgeData } from "./back-edges.ts";
 
 interface VerbEdgeData extends Record<string, unknown> {
   label: string;
@@ -30,6 +31,28 @@ export function VerbEdge(props: EdgeProps): ReactNode {
           </span>
         </EdgeLabelRenderer>
       )}
+    </>
+  );
+}
+
+/** An entry's edge back to what it would start again; its way is worked out beforehand. */
+export function BackEdge(props: EdgeProps): ReactNode {
+  const data = props.data as BackEdgeData;
+  return (
+    <>
+      <BaseEdge
+        path={data.path}
+        {...(props.style === undefined ? {} : { style: props.style })}
+        {...(props.markerEnd === undefined ? {} : { markerEnd: props.markerEnd })}
+      />
+      <EdgeLabelRenderer>
+        <span
+          className="tms-edge-label"
+          style={{ transform: `translate(-50%, -50%) translate(${data.labelAt.x}px, ${data.labelAt.y}px)` }}
+        >
+          {data.label}
+        </span>
+      </EdgeLabelRenderer>
     </>
   );
 }

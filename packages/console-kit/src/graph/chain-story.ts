@@ -1,5 +1,7 @@
 import type { ChainView } from "@tms/contracts";
 import type { ChainEdge, ChainEdgeKind, ChainNode, ChainNodeKind } from "@tms/records";
+import { lastPart, processDetail, processName } from "./process-name.ts";
+import { startsAgain } from "./starts-again.ts";
 
 // What a chain says, independent of how it is drawn: names, details, order, neighbours, the part that is shown first.
 
@@ -55,7 +57,7 @@ export type ChainViewMode = "path" | "all";
 export function nameOf(node: ChainNode): string {
   switch (node.kind) {
     case "process":
-      return lastPart(node.image ?? node.commandLine ?? `pid ${node.pid ?? "?"}`);
+      return processName(node);
     case "file":
       return lastPart(node.path ?? "file");
     case "network":
@@ -73,9 +75,7 @@ export function nameOf(node: ChainNode): string {
 export function detailOf(node: ChainNode): string {
   switch (node.kind) {
     case "process":
-      return [node.pid === undefined ? "" : `pid ${node.pid}`, node.user === undefined ? "" : `user ${node.user}`]
-        .filter((part) => part !== "")
-        .join(" ");
+      return processDetail(node);
     case "file":
       return folderOf(node.path ?? "");
     case "network":
@@ -99,11 +99,6 @@ function entryName(node: ChainNode): string {
   if (node.path === undefined) return node.line ?? "entry";
   const user = /\/crontabs\/([^/]+)$/.exec(node.path)?.[1];
   return user === undefined ? `Line in ${lastPart(node.path)}` : `Line in crontab of ${user}`;
-}
-
-export function lastPart(path: string): string {
-  const parts = path.split("/").filter((part) => part !== "");
-  return parts.at(-1) ?? path;
 }
 
 export const NODE_ORDER: Record<ChainNodeKind, number> = {
@@ -164,9 +159,19 @@ export function sentenceOf(node: ChainNode, chain: ChainView, clock: (at: string
   } else if (node.startedAt !== undefined) {
     parts.push(`at ${clock(node.startedAt)}`);
   }
+  const again = againText(node, chain);
+  if (again !== null) parts.push(again);
   if (node.id === chain.rootCause) parts.push("first cause");
   if (node.detected) parts.push("detected here");
   return parts.join(", ");
+}
+
+/** `would start upd-helper again at every boot`, of an entry whose line names a part of the chain. */
+export function againText(node: ChainNode, chain: ChainView): string | null {
+  const back = startsAgain(chain).find((known) => known.from === node.id);
+  const started = chain.nodes.find((known) => known.id === back?.to);
+  if (back === undefined || started === undefined) return null;
+  return `would start ${nameOf(started)} again${back.atBoot ? " at every boot" : ""}`;
 }
 
 export const KIND_WORD: Record<ChainNodeKind, string> = {

@@ -1,8 +1,9 @@
 import type { ChainView } from "@tms/contracts";
 import type { ChainId } from "@tms/records";
 import { expect, test } from "vitest";
-import { moveIn, sentenceOf, shownPart } from "./chain-story.ts";
+import { moveIn, nameOf, sentenceOf, shownPart } from "./chain-story.ts";
 import { layoutChain, SPINE_X } from "./layout-chain.ts";
+import { startsAgain } from "./starts-again.ts";
 
 const chain: ChainView = {
   id: "00000000-0000-7000-8000-000000000001" as ChainId,
@@ -78,4 +79,28 @@ test("a node's name for screen readers is its sentence", () => {
   const sentence = file === undefined ? "" : sentenceOf(file, chain, () => "09:40:58");
 
   expect(sentence).toBe("helper, file, written by open.sh at 09:40:58");
+});
+
+test.each([
+  [{ image: "/usr/bin/dash", commandLine: "/bin/sh /var/tmp/build/open-3.sh now" }, "open-3.sh"],
+  [{ image: "/usr/bin/dash", commandLine: "/bin/sh -s mail-sync" }, "dash -s mail-sync"],
+  [{ image: "/usr/bin/sleep", commandLine: "sleep 900" }, "sleep"],
+  [{ image: "/usr/bin/dash" }, "dash"],
+  [{ pid: 7 }, "pid 7"],
+])("a process of %j is called %s", (process, name) => {
+  const called = nameOf({ id: "p", kind: "process", quality: "observed", ...process });
+
+  expect(called).toBe(name);
+});
+
+test("an entry leads back to what its line would start again, not to the shell that runs it", () => {
+  const shell = { id: "sh", kind: "process" as const, image: "/usr/bin/dash", quality: "observed" as const };
+  const entry = { id: "entry", kind: "persistence" as const, quality: "observed" as const };
+  const withLine = (line: string): ChainView => ({ ...chain, nodes: [...chain.nodes, shell, { ...entry, line }] });
+
+  expect(startsAgain(withLine("@reboot /usr/bin/dash /tmp/helper"))).toEqual([
+    { from: "entry", to: "hit", atBoot: true },
+  ]);
+  expect(startsAgain(withLine("5 * * * * /tmp/open.sh"))).toEqual([{ from: "entry", to: "script", atBoot: false }]);
+  expect(startsAgain(withLine("@reboot /usr/bin/dash /tmp/elsewhere"))).toEqual([]);
 });

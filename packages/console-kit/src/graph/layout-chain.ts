@@ -17,7 +17,7 @@ export interface Place {
 export const NODE_WIDTH = 272;
 export const SPINE_X = 98;
 const BRANCH_GAP = 144;
-const ROW_GAP = 40;
+export const ROW_GAP = 40;
 const STACK_GAP = 14;
 
 /** Places every node; pure, and run in a worker because dagre holds its thread for large chains. */

@@ -17,6 +17,17 @@ export function middleTruncate(text: string, kind: TruncateKind): string {
   }
 }
 
+/** As many of a path's last parts as fit beside its first one: `/tmp/…/var/tmp/build`; a part is never cut. */
+export function fitPath(text: string, atMost: number): string {
+  if (Array.from(text).length <= atMost) return text;
+  const parts = text.split("/");
+  const root = parts.slice(0, text.startsWith("/") ? 2 : 1).join("/");
+  let shown = parts.length - 1;
+  const withTail = (from: number) => `${root}/${ELLIPSIS}/${parts.slice(from).join("/")}`;
+  while (shown > 2 && Array.from(withTail(shown - 1)).length <= atMost) shown -= 1;
+  return withTail(shown);
+}
+
 function ends(text: string, head: number, tail: number): string {
   const points = Array.from(text);
   if (points.length <= head + tail + 1) return text;

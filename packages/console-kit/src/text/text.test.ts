@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { escapeForeign, escapeForeignText } from "./escape-foreign.ts";
-import { middleTruncate } from "./middle-truncate.ts";
+import { fitPath, middleTruncate } from "./middle-truncate.ts";
 
 test.each([
   ["a\u202Eb", "a\\u{202E}b"],
@@ -36,4 +36,10 @@ test.each([
   const drawn = middleTruncate(text, kind);
 
   expect(drawn).toBe(shown);
+});
+
+test("a path that has to fit keeps its first part and as many of its last as there is room for", () => {
+  expect(fitPath("/home/u/.cache", 31)).toBe("/home/u/.cache");
+  expect(fitPath("/tmp/data/sandbox/agent-a/var/tmp/build", 31)).toBe("/tmp/…/agent-a/var/tmp/build");
+  expect(fitPath("/tmp/data/sandbox/agent-a/var/tmp/build", 12)).toBe("/tmp/…/build");
 });

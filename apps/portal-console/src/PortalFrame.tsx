@@ -30,7 +30,10 @@ export function PortalFrame(props: { children: ReactNode }): ReactNode {
       frame="provider"
       brand={words("brand")}
       menu={menu}
-      footer={[words("frame.version", { version: session.version }), session.name]}
+      footer={[
+        words("frame.version", { version: session.version }),
+        ...(session.name === words("brand") ? [] : [session.name]),
+      ]}
       scope={<CustomerScope />}
       topRight={<TopRight session={session} onLogOff={logOff} />}
     >

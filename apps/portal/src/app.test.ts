@@ -26,7 +26,9 @@ test("a registered product with a heartbeat is online, and both transports deliv
   for (const protocol of ["ssl", "ssh"] as const) {
     await using product = await portal.product(administrator, customer, protocol);
     const endpoint = newId<EndpointId>();
-    const records = Array.from({ length: 5 }, () => makeThreatEvent({ endpoint }));
+    const records = Array.from({ length: 5 }, () =>
+      makeThreatEvent({ endpoint, occurredAt: "2026-11-24T08:00:00.000Z" }),
+    );
     await product.spool.append("threat-events", records);
 
     product.start();
@@ -43,6 +45,8 @@ test("a registered product with a heartbeat is online, and both transports deliv
     expect(listed).toMatchObject({ state: "online", protocolSeen: protocol, registration: "registered" });
     const events = await administrator.portalEvents({ query: { customer: customer.id, endpoint } });
     expect(events.total).toBe(5);
+    // Of one instant: only the order in which the product numbered them says which came later.
+    expect(events.rows.map((row) => row.id)).toEqual(records.map((record) => record.id).reverse());
   }
 });
 

@@ -20,6 +20,7 @@ export {
   IconAdjustments,
   IconBuilding,
   IconCertificate,
+  IconChevronDown,
   IconClipboard,
   IconDevicesPc,
   IconFilter,
@@ -56,6 +57,7 @@ export { CommandLine, Copyable, CopyButton } from "./text/Copyable.tsx";
 export { escapeForeignText } from "./text/escape-foreign.ts";
 export { ForeignText } from "./text/ForeignText.tsx";
 export { ByteCount, bytesText, countText } from "./text/numbers.tsx";
+export { plainFact } from "./text/plain-fact.ts";
 export { shortPatternId } from "./text/short-pattern-id.ts";
 export { useClock } from "./time/clock-context.tsx";
 export {

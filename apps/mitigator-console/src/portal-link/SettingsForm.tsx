@@ -112,11 +112,13 @@ function SecretField(props: SettingsFormProps): ReactNode {
   const words = useWords();
   const { zone } = useClock();
   const kept = props.passwordKeptSince;
+  const typed = props.form.watch("password") !== "";
   return (
     <PasswordInput
       label={words("portal.password")}
       autoComplete="new-password"
       visibilityToggleButtonProps={{ "aria-label": words("portal.showPassword") }}
+      {...(typed ? {} : { rightSection: null, rightSectionWidth: 12 })}
       placeholder={kept === null ? "" : words("portal.passwordKept", { date: longDateText(new Date(kept), zone) })}
       description={words(kept === null ? "portal.passwordFrom" : "portal.passwordReplace")}
       inputWrapperOrder={["label", "input", "description", "error"]}

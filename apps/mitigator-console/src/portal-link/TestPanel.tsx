@@ -1,13 +1,5 @@
 import { Button } from "@mantine/core";
-import {
-  CopyButton,
-  durationText,
-  ForeignText,
-  type ShapeKind,
-  StateInline,
-  ToneShape,
-  useClock,
-} from "@tms/console-kit";
+import { CopyButton, ForeignText, plainFact, type ShapeKind, StateInline, ToneShape, useClock } from "@tms/console-kit";
 import type { ConnectionTest } from "@tms/contracts/mitigator";
 import type { StateRow } from "@tms/records";
 import type { ReactNode } from "react";
@@ -90,7 +82,7 @@ function TestState(props: { test: ConnectionTest; sameValues: boolean }): ReactN
       <span className="tms-small tms-tabular">
         {test.finishedAt === null
           ? words("test.elapsed", { seconds: (elapsed / 1000).toFixed(0), limit: TEST_LIMIT_MS / 1000 })
-          : words("test.took", { duration: durationText(elapsed) })}
+          : words("test.took", { seconds: (elapsed / 1000).toFixed(1) })}
         {props.sameValues ? "" : ` ${words("test.otherValues")}`}
       </span>
     </span>
@@ -168,7 +160,7 @@ function StepLine(
 function StepFact(props: { step: Step; failed: string | null }): ReactNode {
   const words = useWords();
   const { step } = props;
-  if (step.fact !== "") return <ForeignText text={step.fact} />;
+  if (step.fact !== "") return <ForeignText text={plainFact(step.fact)} />;
   switch (step.state) {
     case "waiting":
       return words("test.next");

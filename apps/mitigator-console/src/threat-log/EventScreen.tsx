@@ -74,7 +74,7 @@ function LoadedEvent(props: { view: EventView }): ReactNode {
       }
       actions={<TurnOf view={data} />}
     >
-      <EventFacts event={event} body={data.body} story={data.story} last={useAtPortal(data)} />
+      <EventFacts event={event} body={data.body} story={data.story} chain={data.chain} last={useAtPortal(data)} />
       <EventColumns
         chain={data.chain}
         chainMissingReason={data.chainMissingReason}

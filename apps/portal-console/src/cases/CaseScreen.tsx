@@ -10,6 +10,7 @@ import {
   StateBlock,
   StateInline,
   shortPatternId,
+  TimeAbsolute,
   TimeAgo,
   TimeBoth,
   useRouteParam,
@@ -122,7 +123,7 @@ function CaseFacts(props: { detail: CaseDetail }): ReactNode {
           label: words("case.submitted"),
           value: <TimeAgo at={detail.openedAt} />,
           small: words.rich("case.submittedBy", {
-            time: <TimeBoth at={detail.openedAt} />,
+            time: <TimeAbsolute at={detail.openedAt} />,
             who: <ForeignText text={detail.openedBy} />,
           }),
         },

@@ -29,12 +29,17 @@ export function CaseTimeline(props: { detail: CaseDetail }): ReactNode {
           still: entry.state === null ? undefined : CASE_STATE_TABLE[entry.state].still,
           time: entry.at === null ? null : <TimeAbsolute at={entry.at} />,
           what: <ForeignText text={entry.text} />,
-          who: <ForeignText text={entry.who} />,
+          who: <ForeignText text={whoOf(entry.who, props.detail.product)} />,
           ...(entry.detail === null ? {} : { inside: <ForeignText text={entry.detail} /> }),
         }))}
       />
     </Panel>
   );
+}
+
+/** A product speaks as `product` and its id; people know it by its name. */
+export function whoOf(who: string, product: CaseDetail["product"]): string {
+  return who === `product ${product.id}` ? product.name : who;
 }
 
 /** What is over is settled; the state the case is in has its own tone; failures stay failures. */

@@ -1,7 +1,8 @@
-import { bytesText, Copyable, ForeignText, Pairs, Panel, TimeAbsolute, ToneShape } from "@tms/console-kit";
+import { bytesText, Copyable, ForeignText, Pairs, Panel, plainFact, TimeAbsolute, ToneShape } from "@tms/console-kit";
 import type { CaseDetail } from "@tms/contracts/portal";
 import type { ReactNode } from "react";
 import { useWords } from "../words.ts";
+import { whoOf } from "./CaseTimeline.tsx";
 
 type Found = CaseDetail["packages"][number];
 
@@ -55,12 +56,12 @@ export function PackagePanel(props: { found: Found; product: CaseDetail["product
                   {words(`custody.${entry.action}`)}
                   {entry.detail === "" ? null : (
                     <span className="tms-cell-second">
-                      <ForeignText text={withShortHashes(entry.detail)} />
+                      <ForeignText text={plainFact(entry.detail)} />
                     </span>
                   )}
                 </td>
                 <td>
-                  <ForeignText text={entry.who === `product ${props.product.id}` ? props.product.name : entry.who} />
+                  <ForeignText text={whoOf(entry.who, props.product)} />
                 </td>
                 <td>
                   <Copyable text={entry.hash} what={words("package.entry")} truncate="hash" />
@@ -72,9 +73,4 @@ export function PackagePanel(props: { found: Found; product: CaseDetail["product
       </section>
     </Panel>
   );
-}
-
-/** The package's hash stands whole above the table; here it only has to be told apart. */
-function withShortHashes(text: string): string {
-  return text.replace(/\b([0-9a-f]{8})[0-9a-f]{48}([0-9a-f]{8})\b/g, "$1…$2");
 }

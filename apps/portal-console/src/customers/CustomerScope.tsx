@@ -1,5 +1,5 @@
 import { Menu } from "@mantine/core";
-import { IconBuilding, usePathname, useUrlFilters } from "@tms/console-kit";
+import { IconBuilding, IconChevronDown, usePathname, useUrlFilters } from "@tms/console-kit";
 import type { ReactNode } from "react";
 import { api } from "../api.ts";
 import { useWords } from "../words.ts";
@@ -20,11 +20,12 @@ export function CustomerScope(): ReactNode {
       <Menu.Target>
         <button
           type="button"
-          className="tms-chip"
+          className="tms-chip tms-scope"
           aria-label={words("scope.label", { name: chosen?.name ?? words("scope.all") })}
         >
           <IconBuilding size={15} stroke={1.75} aria-hidden="true" />
           <span>{chosen?.name ?? words("scope.all")}</span>
+          <IconChevronDown size={14} stroke={1.75} aria-hidden="true" />
         </button>
       </Menu.Target>
       <Menu.Dropdown>

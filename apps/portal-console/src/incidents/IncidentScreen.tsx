@@ -201,7 +201,7 @@ function StoryPanel(props: { incident: IncidentDetail }): ReactNode {
   const { incident } = props;
   return (
     <Panel title={words("incident.story")} note={words("incident.storyNote")} padded={false}>
-      <ul className="tms-list" id="story">
+      <ul className="tms-list tms-events" id="story">
         {incident.story.map((event) => (
           <li key={event.id} id={`evidence-${event.id}`}>
             <StateInline state={statusRow(event)} small={<TimeAbsolute at={event.occurredAt} />} />

@@ -124,9 +124,10 @@ function StreamRow(props: { stream: Completeness }): ReactNode {
   );
 }
 
-/** Received in green, what is not known hatched; a share never looks whole unless it is. */
+/** Received in green, what is not known hatched; a share never looks whole unless it is. Nothing sent is no gap. */
 function Share(props: { stream: Completeness }): ReactNode {
   const { received, lost, sent } = props.stream;
+  if (sent === 0 && received + lost === 0) return <div className="tms-amount" aria-hidden="true" />;
   const whole = Math.max(sent ?? 0, received + lost, 1);
   const missing = Math.max(0, whole - received);
   const missingPercent = missing === 0 ? 0 : Math.max(2, (missing / whole) * 100);

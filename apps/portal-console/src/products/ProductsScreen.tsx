@@ -50,7 +50,10 @@ export function ProductsScreen(): ReactNode {
       subtitle={
         list.data === undefined
           ? undefined
-          : words("products.sum", { total, customers: list.data.customers, waiting, count: total })
+          : words("products.sum", {
+              products: words("products.count", { total, customers: list.data.customers, count: total }),
+              waiting: waiting === 0 ? words("products.noneWaits") : words("products.waits", { count: waiting }),
+            })
       }
       actions={
         <TextInput

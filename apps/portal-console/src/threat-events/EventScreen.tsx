@@ -78,6 +78,7 @@ function LoadedEvent(props: {
         event={event}
         body={view.body}
         story={view.story}
+        chain={view.chain}
         last={ReceivedFact(event.receivedAt, words("event.received"))}
       />
       <EventColumns

@@ -92,7 +92,7 @@ export function registerCaseRoutes(app: FastifyInstance, deps: CaseRouteDeps): v
     return { rows, total: wanted.length, asOf: deps.clock.now().toISOString(), counts };
   });
 
-  implement(app, caseRoutes.getCase, async ({ params }) => {
+  implement(app, caseRoutes.getCase, async ({ params, session }) => {
     const one = await located(params.id);
     const scope = scopeOf(one);
     const [row, events, timeline, packages, patterns] = await Promise.all([
@@ -120,6 +120,7 @@ export function registerCaseRoutes(app: FastifyInstance, deps: CaseRouteDeps): v
         shortId: row.shortId,
         state: one.state,
         portalUrl: deps.portalUrl(),
+        userName: session.role === "expert" ? session.userName : null,
         pattern: patterns.find((pattern) => pattern.state.startsWith("waits-")) ?? null,
       }),
     };

@@ -6,7 +6,7 @@ export interface ExpertCommand {
 }
 
 /** Files that an expert keeps beside: the portal's CA (from the connection details' owner), the password, the keys. */
-const WHO = "--ca ca.pem --user NAME --password-file password";
+const who = (userName: string | null) => `--ca ca.pem --user ${userName ?? "NAME"} --password-file password`;
 const KEYS = "--keys keys --passphrase-file passphrase";
 
 /** The commands an expert would type now, in order; the portal shows them and never runs one. */
@@ -14,10 +14,13 @@ export function expertCommands(asked: {
   shortId: string;
   state: CaseState;
   portalUrl: string;
+  /** The expert who reads it; null for whoever cannot run it. */
+  userName: string | null;
   pattern: { id: string; version: number } | null;
 }): ExpertCommand[] {
   const { shortId, portalUrl } = asked;
   const draft = `${shortId}-draft`;
+  const by = who(asked.userName);
   switch (asked.state) {
     case "new":
     case "package-downloaded":
@@ -25,7 +28,7 @@ export function expertCommands(asked: {
       return [
         {
           what: "Fetch the package and open it with your own key",
-          command: `npx --no tms case export ${shortId} --portal ${portalUrl} ${WHO} ${KEYS} --out ${shortId}`,
+          command: `npx --no tms case export ${shortId} --portal ${portalUrl} ${by} ${KEYS} --out ${shortId}`,
         },
         {
           what: "Make a draft from what the package shows",
@@ -37,19 +40,22 @@ export function expertCommands(asked: {
         },
         {
           what: "Bring the draft to the portal",
-          command: `npx --no tms pattern import ${draft} --case ${shortId} --portal ${portalUrl} ${WHO}`,
+          command: `npx --no tms pattern import ${draft} --case ${shortId} --portal ${portalUrl} ${by}`,
         },
       ];
     case "waits-for-signature":
       return asked.pattern === null
         ? []
-        : [{ what: "Check it and give your signature", command: signCommand(asked.pattern, portalUrl) }];
+        : [{ what: "Check it and give your signature", command: signCommand(asked.pattern, asked) }];
     default:
       return [];
   }
 }
 
 /** The line that fetches a waiting pattern, checks it on the expert's own machine and signs it. */
-export function signCommand(pattern: { id: string; version: number }, portalUrl: string): string {
-  return `npx --no tms pattern sign ${pattern.id} --version ${pattern.version} --portal ${portalUrl} ${WHO} ${KEYS}`;
+export function signCommand(
+  pattern: { id: string; version: number },
+  at: { portalUrl: string; userName: string | null },
+): string {
+  return `npx --no tms pattern sign ${pattern.id} --version ${pattern.version} --portal ${at.portalUrl} ${who(at.userName)} ${KEYS}`;
 }

@@ -35,9 +35,19 @@ export function createPutCase(deps: { cases: CaseLock }) {
       if (!isSameQuestion(tx.known, report, from.product)) throw new AppError("case.differs", { case: from.id });
       const next = stateAfter(tx.known.state, { kind: "reported", state: report.state });
       if (next === null) return tx.known;
-      await tx.move(next, { state: next, text: REPORTED_TEXT[report.state], who: report.openedBy, detail: null });
+      await tx.move(next, {
+        state: next,
+        text: REPORTED_TEXT[report.state],
+        who: whoSays(report, from.product),
+        detail: null,
+      });
       return tx.read();
     });
+}
+
+/** People withdraw; collecting and sending are the mitigator's word. It is named as in the package's custody. */
+function whoSays(report: CaseReport, product: ProductId): string {
+  return report.state === "withdrawn" ? report.openedBy : `product ${product}`;
 }
 
 const REPORTED_TEXT: Record<CaseReport["state"], string> = {

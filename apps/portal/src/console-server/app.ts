@@ -177,7 +177,7 @@ function registerPatterns(app: FastifyInstance, core: Core, { names, options }: 
       const found = await core.deployments.store.ofPattern(scope, { id: pattern.id, version: pattern.version });
       return found.map(deploymentView);
     },
-    signCommand: (pattern) => signCommand(pattern, options.consoleUrl()),
+    signCommand: (pattern, userName) => signCommand(pattern, { portalUrl: options.consoleUrl(), userName }),
     audit: core.audit,
     clock: core.clock,
   });

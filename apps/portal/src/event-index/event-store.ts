@@ -56,7 +56,7 @@ export function createEventStore(client: ClickHouseClient): EventStore {
     const found = await rows<EventRowOut>(
       scope,
       `select ${EVENT_COLUMNS} from ${viewOf("threat-events")} where ${condition}
-       order by occurred_at, id limit 1 by id limit 10000`,
+       order by occurred_at, number, id limit 1 by id limit 10000`,
       params,
     );
     return found.map(eventOf);
@@ -101,7 +101,7 @@ export function createEventStore(client: ClickHouseClient): EventStore {
         rows<{ n: string }>(scope, `select toString(uniqExact(id)) as n ${from}`, params),
         rows<EventRowOut>(
           scope,
-          `select ${EVENT_COLUMNS} ${from} order by occurred_at desc, id desc limit 1 by id
+          `select ${EVENT_COLUMNS} ${from} order by occurred_at desc, number desc, id desc limit 1 by id
            limit {limit:UInt32} offset {offset:UInt32}`,
           { ...params, limit: page.pageSize, offset: (page.page - 1) * page.pageSize },
         ),

@@ -34,7 +34,7 @@ export interface PatternRouteDeps {
   afterChange(scope: CustomerScope, pattern: CustomPattern, by: string): Promise<void>;
   deploymentsOf(scope: CustomerScope, pattern: CustomPattern): Promise<PatternDetail["deployments"]>;
   /** The line that an expert types to sign. */
-  signCommand(pattern: Pick<CustomPattern, "id" | "version">): string;
+  signCommand(pattern: Pick<CustomPattern, "id" | "version">, userName: string | null): string;
   audit: Audit;
   clock: Clock;
 }
@@ -62,14 +62,16 @@ export function registerPatternRoutes(app: FastifyInstance, deps: PatternRouteDe
     return { rows, total: wanted.length, asOf: deps.clock.now().toISOString(), counts };
   });
 
-  implement(app, patternRoutes.getPattern, async ({ params }) => {
+  implement(app, patternRoutes.getPattern, async ({ params, session }) => {
     const { scope, pattern } = await located(params);
     return {
       ...patternRow(scope.customer, pattern, await deps.nameOf(scope.customer)),
       manifest: JSON.parse(pattern.bytes.toString("utf8")) as unknown,
       check: checkOf(pattern),
       signatures: pattern.signatures.map((one) => ({ ...one, at: one.at.toISOString() })),
-      signCommand: waitsForSignature(pattern.state) ? deps.signCommand(pattern) : null,
+      signCommand: waitsForSignature(pattern.state)
+        ? deps.signCommand(pattern, session.role === "expert" ? session.userName : null)
+        : null,
       deployments: await deps.deploymentsOf(scope, pattern),
     };
   });

@@ -1,5 +1,5 @@
-import type { EventRow } from "@tms/contracts";
-import { MITIGATION_STATUS_TABLE, type ThreatEventBody } from "@tms/records";
+import type { ChainView, EventRow } from "@tms/contracts";
+import { type ChainNodeKind, MITIGATION_STATUS_TABLE, type ThreatEventBody } from "@tms/records";
 import type { ReactNode } from "react";
 import { type Fact, FactsStrip } from "../frame/FactsStrip.tsx";
 import { SeverityBars } from "../state/SeverityBars.tsx";
@@ -13,6 +13,7 @@ interface EventFactsProps {
   event: EventRow;
   body: ThreatEventBody;
   story: EventRow[];
+  chain: ChainView | null;
   /** Where the records are: at the portal since, or received by it. */
   last: Fact;
 }
@@ -44,7 +45,7 @@ export function EventFacts(props: EventFactsProps): ReactNode {
         },
         {
           label: words("event.assessment"),
-          value: <PartsText body={body} />,
+          value: <PartsText body={body} chain={props.chain} />,
           small:
             assessed === undefined
               ? words("event.notAssessed")
@@ -65,9 +66,9 @@ function ClockFact(props: { ms: number | null }): ReactNode {
   return words(props.ms < 0 ? "event.clockBehind" : "event.clockAhead", { difference: durationText(size) });
 }
 
-function PartsText(props: { body: ThreatEventBody }): ReactNode {
+function PartsText(props: { body: ThreatEventBody; chain: ChainView | null }): ReactNode {
   const words = useKitWords();
-  const { parts } = props.body;
+  const parts = props.body.parts ?? partsOf(props.chain);
   if (parts === undefined) return words("event.partsUnknown");
   const counted = [
     words("event.processes", { count: parts.processes }),
@@ -75,6 +76,13 @@ function PartsText(props: { body: ThreatEventBody }): ReactNode {
     words("event.entries", { count: parts.persistence }),
   ];
   return counted.join(", ");
+}
+
+/** What the chain shows, where the event itself counts nothing. */
+function partsOf(chain: ChainView | null): ThreatEventBody["parts"] {
+  if (chain === null) return undefined;
+  const count = (kind: ChainNodeKind) => chain.nodes.filter((node) => node.kind === kind).length;
+  return { processes: count("process"), files: count("file"), persistence: count("persistence") };
 }
 
 function useCleanupFact(body: ThreatEventBody, story: EventRow[]): { value: ReactNode; small: ReactNode } {

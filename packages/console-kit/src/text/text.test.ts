@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { escapeForeign, escapeForeignText } from "./escape-foreign.ts";
 import { fitPath, middleTruncate } from "./middle-truncate.ts";
+import { plainFact } from "./plain-fact.ts";
 
 test.each([
   ["a\u202Eb", "a\\u{202E}b"],
@@ -42,4 +43,14 @@ test("a path that has to fit keeps its first part and as many of its last as the
   expect(fitPath("/home/u/.cache", 31)).toBe("/home/u/.cache");
   expect(fitPath("/tmp/data/sandbox/agent-a/var/tmp/build", 31)).toBe("/tmp/…/agent-a/var/tmp/build");
   expect(fitPath("/tmp/data/sandbox/agent-a/var/tmp/build", 12)).toBe("/tmp/…/build");
+});
+
+test("a server's sentence keeps its words and shortens its hashes", () => {
+  const hash = `b4bd9cdd${"0".repeat(48)}288a3eaf`;
+
+  expect(plainFact(`86330 bytes announced, SHA-256 ${hash}`)).toBe("86,330 bytes announced, SHA-256 b4bd9cdd…288a3eaf");
+  expect(plainFact(`Host key SHA256:EYw5+f${"x".repeat(31)}CJymnU, as pinned`)).toBe(
+    "Host key SHA256:EYw5+f…CJymnU, as pinned",
+  );
+  expect(plainFact("127.0.0.1 port 8444")).toBe("127.0.0.1 port 8444");
 });

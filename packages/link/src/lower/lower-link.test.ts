@@ -204,3 +204,17 @@ test("a revoked product stops and shows its cure", async () => {
   expect(agent.link.state().lastError).toMatchObject({ code: "link.identity_revoked" });
   expect(portal.heartbeats).toEqual([]);
 });
+
+test("a restart does not make it look as if nothing had ever been sent", async () => {
+  await using portal = await FakePortal.start();
+  await using agent = await FakeAgent.create({ portal });
+  await agent.spool.append(STREAM, [makeThreatEvent()]);
+  agent.start();
+  await portal.until(() => agent.link.state().lastLogsAt !== null);
+  const sentAt = agent.link.state().lastLogsAt;
+
+  await agent.stop();
+  await agent.open();
+
+  expect(agent.link.state().lastLogsAt?.getTime()).toBeLessThanOrEqual(sentAt?.getTime() ?? 0);
+});

@@ -96,7 +96,13 @@ class Link implements LowerLink {
     this.#deps = deps;
     this.#memory = parts.memory;
     this.#agents = parts.agents;
-    this.#state = { phase: "stopped", lastHeartbeatAt: null, lastLogsAt: null, lastError: null, clockOffsetMs: null };
+    this.#state = {
+      phase: "stopped",
+      lastHeartbeatAt: null,
+      lastLogsAt: lastAcknowledged(deps.spool),
+      lastError: null,
+      clockOffsetMs: null,
+    };
     this.request = createLinkRequest(parts.agents.requests, parts.baseUrl);
     const random = deps.random ?? Math.random;
     this.#heartbeats = new HeartbeatLoop({
@@ -248,4 +254,12 @@ class Link implements LowerLink {
     this.#state = { ...this.#state, ...change };
     this.#deps.onState?.(this.#state);
   }
+}
+
+/** What was sent before this start was sent: a restart must not make it look as if nothing had ever left. */
+function lastAcknowledged(spool: Spool): Date | null {
+  const known = spool
+    .report()
+    .flatMap((report) => (report.ackedAt === null ? [] : [new Date(report.ackedAt).getTime()]));
+  return known.length === 0 ? null : new Date(Math.max(...known));
 }

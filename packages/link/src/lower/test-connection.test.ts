@@ -32,6 +32,17 @@ describe.each(["ssl", "ssh"] as const)("over %s", (protocol) => {
     expect(portal.products.size).toBe(0);
   });
 
+  test("says who was accepted and what answered, not just that something did", async () => {
+    await using portal = await FakePortal.start();
+
+    const result = await testConnection(settings(portal, protocol));
+
+    const facts = Object.fromEntries(result.logServer.map((one) => [one.step, one.fact]));
+    expect(facts.handshake).toMatch(/^(Certificate authority [0-9a-f]{64}|Host key SHA256:.{43}), as pinned$/);
+    expect(facts.credentials).toBe(`${portal.userName} accepted`);
+    expect(facts.accepts).toBe("It answered as log server");
+  });
+
   test("a wrong password fails at the credentials and nothing after it runs", async () => {
     await using portal = await FakePortal.start({ sshLimits: { refusalDelayMs: 1 } });
 

@@ -75,7 +75,7 @@ export async function testConnection(
   return { logServer, statusServer, ok };
 }
 
-type Round = { serverTime: string; fact: string };
+type Round = { serverTime: string; role: string; fact: string };
 /** The steps that differ between TLS and SSH: who the server is, and a round trip with the credentials. */
 interface Speak {
   handshake(to: Address, signal: AbortSignal): Promise<{ fact: string; round(signal: AbortSignal): Promise<Round> }>;
@@ -100,7 +100,7 @@ async function runLane(lane: {
     });
     const hands = await board.value("handshake", () => lane.speak.handshake(to, signal));
     const round = await board.value("credentials", () => hands.round(signal));
-    await board.step("accepts", async () => `${round.fact} accepts`);
+    await board.step("accepts", async () => round.role);
     await board.step("clock-difference", async () => clockFact(round.serverTime));
   } catch (error) {
     // The board shows which step failed; the rest was not run.
@@ -128,7 +128,7 @@ function speakTls(settings: TestSettings, role: "status-server" | "log-server"):
     async handshake(to, signal) {
       const authority: ProbedAuthority = await probeAuthority(to, settings.caPins, { signal });
       const agent = createTlsAgent({ caPem: authority.caPem }, { connections: 1 });
-      const fact = `CA ${authority.spki}${authority.pinned ? ", as pinned" : ", not pinned"}`;
+      const fact = `Certificate authority ${authority.spki}, ${pinnedText(authority.pinned)}`;
       return { fact, round: (until) => tlsRound(agent, { to, settings, role, signal: until }) };
     },
   };
@@ -149,7 +149,7 @@ async function tlsRound(
       signal: asked.signal,
     });
     if (answer.status !== 200) throw problemFrom(answer);
-    return readRound(answer.bytes.toString("utf8"), role);
+    return readRound(answer.bytes.toString("utf8"), { role, userName: settings.userName });
   } finally {
     await agent.destroy();
   }
@@ -170,29 +170,34 @@ function speakSsh(settings: TestSettings): Speak {
         },
         { signal },
       ).catch((error: unknown) => asLinkError(error));
-      const known = settings.sshHostKeys.length > 0 ? "as pinned" : "not pinned";
+      const known = pinnedText(settings.sshHostKeys.length > 0);
       if (client instanceof AppError) {
         if (client.code !== "link.credentials_wrong") throw client;
-        return { fact: `host key ${found[0] ?? ""}, ${known}`, round: () => Promise.reject(client) };
+        return { fact: `Host key ${found[0] ?? ""}, ${known}`, round: () => Promise.reject(client) };
       }
       const round = async (until: AbortSignal): Promise<Round> => {
         try {
           const lines = new LineReader(await openChannel(client, "tms-test"));
-          return readRound(await lines.next(until), "log-server");
+          return readRound(await lines.next(until), { role: "log-server", userName: settings.userName });
         } finally {
           client.end();
         }
       };
-      return { fact: `host key ${found[0] ?? ""}, ${known}`, round };
+      return { fact: `Host key ${found[0] ?? ""}, ${known}`, round };
     },
   };
 }
 
-function readRound(text: string, role: string): Round {
+function pinnedText(pinned: boolean): string {
+  return pinned ? "as pinned" : "not pinned";
+}
+
+function readRound(text: string, asked: { role: string; userName: string }): Round {
   const parsed = testAnswerSchema.safeParse(JSON.parse(text));
   if (!parsed.success) throw new AppError("link.refused", { reason: "not a test answer" });
-  if (parsed.data.role !== role) throw new AppError("link.refused", { expected: role, found: parsed.data.role });
-  return { serverTime: parsed.data.serverTime, fact: `The ${role.replace("-", " ")}` };
+  const { role, serverTime } = parsed.data;
+  if (role !== asked.role) throw new AppError("link.refused", { expected: asked.role, found: role });
+  return { serverTime, role: `It answered as ${role.replace("-", " ")}`, fact: `${asked.userName} accepted` };
 }
 
 /** The steps of one lane as a screen shows them. */

@@ -45,6 +45,8 @@ export interface SpoolReport {
   spooledRecords: number;
   spooledBytes: number;
   oldestAt: string | null;
+  /** When the upper party last acknowledged something, over restarts. */
+  ackedAt: string | null;
 }
 
 export interface SpooledBatch {

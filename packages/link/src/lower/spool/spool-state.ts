@@ -13,6 +13,8 @@ export interface SpoolState {
   /** Numbers below are acknowledged. */
   ackedTo: number;
   ackedHead: Sha256 | null;
+  /** When the upper party last acknowledged a batch of ours; states of before do not know it. */
+  ackedAt?: string | null;
   /** Cursors of sealed records, newest per source; open ones stand in the segments. */
   cursors: SpoolCursor[];
   /** Ledger of the epochs before, newest last. */
@@ -38,7 +40,7 @@ export function saveState(directory: string, state: SpoolState): Promise<void> {
 /** The state at the begin of a new epoch; cursors go on, numbers do not. */
 export function nextEpochState(state: SpoolState, carry: string[]): SpoolState {
   const ended = [...state.ended, { epoch: state.epoch, sealedTo: state.sealedTo, head: state.head }].slice(-MAX_ENDED);
-  return { ...freshState(newId<Epoch>()), cursors: state.cursors, ended, carry };
+  return { ...freshState(newId<Epoch>()), ackedAt: state.ackedAt ?? null, cursors: state.cursors, ended, carry };
 }
 
 export function mergeCursors(known: readonly SpoolCursor[], more: readonly SpoolCursor[]): SpoolCursor[] {

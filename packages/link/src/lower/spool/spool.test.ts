@@ -287,3 +287,18 @@ test("a loss on the hop below goes up as a gap in its place", async () => {
   ]);
   await spool.close();
 });
+
+test("a restart remembers when something was last acknowledged", async () => {
+  const directory = await newDirectory();
+  const spool = await open(directory);
+  await spool.append(STREAM, [makeThreatEvent()]);
+  const before = spool.report().map((report) => report.ackedAt);
+  await drain(spool);
+  await spool.close();
+
+  const again = await open(directory);
+
+  expect(before).toEqual([null, null]);
+  expect(again.report().find((report) => report.stream === STREAM)?.ackedAt).toBe(clock.now().toISOString());
+  await again.close();
+});

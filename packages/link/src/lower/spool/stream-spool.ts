@@ -101,6 +101,7 @@ export class StreamSpool {
       spooledRecords: this.#end() - this.#state.ackedTo,
       spooledBytes: batchBytes + this.#open.sizeBytes,
       oldestAt: oldestBatch ?? this.#open.oldestAt,
+      ackedAt: this.#state.ackedAt ?? null,
     };
   }
 
@@ -128,8 +129,9 @@ export class StreamSpool {
       const file = this.#files.find((one) => one.digest === digest);
       if (file === undefined || file.header.first !== this.#state.ackedTo) return;
       const ackedHead = isGap(file.header) ? (file.header.gap.resumes ?? digest) : digest;
-      await this.#save({ ackedTo: file.header.first + file.header.count, ackedHead });
-      await touch(file, this.#options.clock.now());
+      const now = this.#options.clock.now();
+      await this.#save({ ackedTo: file.header.first + file.header.count, ackedHead, ackedAt: now.toISOString() });
+      await touch(file, now);
       await this.#prune();
     });
   }

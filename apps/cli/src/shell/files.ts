@@ -1,12 +1,23 @@
-import { open, readFile, rename, stat } from "node:fs/promises";
+import { createReadStream } from "node:fs";
+import { open, rename, rm, stat } from "node:fs/promises";
 import { AppError } from "@tms/records";
 
-/** Reads a whole file that a person named. @throws {AppError} `cli.input_unreadable`. */
+/**
+ * Reads a whole file that a person named. It may be a pipe (`<(…)`), whose size nobody knows before: the bound is on
+ * what is read.
+ *
+ * @throws {AppError} `cli.input_unreadable`.
+ */
 export async function readInput(path: string, limits: { maxBytes: number }): Promise<Buffer> {
+  const parts: Buffer[] = [];
+  let sizeBytes = 0;
   try {
-    const { size } = await stat(path);
-    if (size > limits.maxBytes) throw new AppError("cli.input_unreadable", { path, sizeBytes: size });
-    return await readFile(path);
+    for await (const part of createReadStream(path)) {
+      sizeBytes += (part as Buffer).length;
+      if (sizeBytes > limits.maxBytes) throw new AppError("cli.input_unreadable", { path, maxBytes: limits.maxBytes });
+      parts.push(part as Buffer);
+    }
+    return Buffer.concat(parts);
   } catch (error) {
     if (error instanceof AppError) throw error;
     throw new AppError("cli.input_unreadable", { path }, { cause: error });
@@ -47,6 +58,8 @@ export async function writeNew(path: string, bytes: string | Uint8Array, mode = 
 
 /** Replaces a file whole. */
 export async function replaceFile(path: string, bytes: string | Uint8Array, mode = 0o600): Promise<void> {
+  // What a crash left of the time before.
+  await rm(`${path}.new`, { force: true });
   await writeNew(`${path}.new`, bytes, mode);
   await rename(`${path}.new`, path);
 }

@@ -24,7 +24,6 @@ export async function decryptPackage(
     await rename(temporary, plain);
     return result;
   } catch (error) {
-    await rm(temporary, { force: true });
     if (error instanceof AppError) throw error;
     throw new AppError("package.unreadable", { encrypted }, { cause: error });
   }
@@ -37,7 +36,7 @@ async function openAge(encrypted: string, identity: string): Promise<AsyncIterab
   return decrypter.decrypt(source);
 }
 
-/** Writes a stream to a new file, hashing it, within the package bound. */
+/** Writes a stream to a new file, hashing it, within the package bound; of a stream that breaks off nothing stays. */
 export async function keepStream(
   source: AsyncIterable<Uint8Array>,
   path: string,
@@ -53,6 +52,9 @@ export async function keepStream(
       await file.writeFile(chunk);
     }
     await file.sync();
+  } catch (error) {
+    await rm(path, { force: true });
+    throw error;
   } finally {
     await file.close();
   }

@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 import { buildConsoles } from "./build-consoles.ts";
 import { deadLinksOf } from "./dead-links.ts";
 import { checkReferences } from "./references.ts";
+import { checkUnusedDependencies } from "./unused-dependencies.ts";
 import { checkWalls } from "./walls.ts";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -16,6 +17,7 @@ const steps: [string, () => string[] | Promise<string[]>][] = [
   ["format and lint", () => run(["@biomejs/biome/bin/biome", "ci", "--colors=off", "--error-on-warnings", "."])],
   ["types", () => run(["typescript/bin/tsc", "-b"])],
   ["references", () => checkReferences(root)],
+  ["dependencies", () => checkUnusedDependencies(root)],
   ["walls", walls],
   ["consoles", consoles],
   ["links in docs", deadLinks],

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { deadLinksOf } from "./dead-links.ts";
 import { checkReferences } from "./references.ts";
+import { checkUnusedDependencies } from "./unused-dependencies.ts";
 
 test("names a link that leads nowhere, and no other", () => {
   const tree = temporaryTree();
@@ -29,6 +30,18 @@ test("names a dependency that the build does not reference", () => {
     "packages/link: tsconfig does not reference @tms/records",
     "packages/link: package.json does not depend on @tms/signing",
   ]);
+});
+
+test("names a dependency that no file of its package names", () => {
+  const tree = temporaryTree();
+  mkdirSync(join(tree, "packages/link/src"), { recursive: true });
+  writeFileSync(
+    join(tree, "packages/link/package.json"),
+    JSON.stringify({ name: "@tms/link", dependencies: { used: "1.0.0", "@a/font": "1.0.0", "used-not": "1.0.0" } }),
+  );
+  writeFileSync(join(tree, "packages/link/src/index.ts"), 'import "used";\nconst font = `@a/font/face`;\n');
+
+  expect(checkUnusedDependencies(tree)).toEqual(["packages/link: nothing names its dependency used-not"]);
 });
 
 test("npm start builds the consoles that it is about to serve", () => {

@@ -36,6 +36,10 @@ export function waitsForSignature(state: PatternState): boolean {
   return state === "waits-for-first-signature" || state === "waits-for-second-signature";
 }
 
+export function wasIssued(state: PatternState): boolean {
+  return state === "issued" || state === "superseded";
+}
+
 /** A draft may be replaced by another of the same version only while nobody has signed it. */
 export function mayReplaceDraft(existing: Pick<CustomPattern, "state" | "signatures">): boolean {
   const isDraft = existing.state === "draft" || existing.state === "check-failed" || waitsForSignature(existing.state);

@@ -74,14 +74,33 @@ test("an issued pattern is never replaced", async () => {
   expect(await world.store.find(scope, id, 1)).toMatchObject({ state: "issued", digest: draft.check.digest });
 });
 
-test("a draft of another case does not take an id over", async () => {
+test.each([1, 2])("a draft of another case does not take an id over, as version %i", async (version) => {
   const { scope, forCase, draft, id } = await drafted();
   const otherCase = someCase();
 
-  const taking = world.draftPattern(scope, otherCase, draftOf(scope, otherCase, { id }));
+  const taking = world.draftPattern(scope, otherCase, draftOf(scope, otherCase, { id, version }));
 
   await expect(taking).rejects.toMatchObject({ code: "case.differs" });
   expect(await world.store.find(scope, id, 1)).toMatchObject({ caseId: forCase.id, digest: draft.check.digest });
+});
+
+test("a newer version takes the place of the issued one, and an older one never does", async () => {
+  const { scope, experts, forCase, id } = await drafted();
+  const signers = experts.slice(0, 2);
+  const draft = (version: number) => world.draftPattern(scope, forCase, draftOf(scope, forCase, { id, version }));
+  const sign = async (version: number) =>
+    world.signPattern(scope, { id, version }, await roleFileFor(world, { scope, id, version, signers }));
+  await sign(1);
+  await draft(2);
+  await draft(4);
+  const newest = await sign(4);
+
+  await expect(sign(2)).rejects.toMatchObject({ code: "pattern.state_wrong" });
+  await expect(draft(3)).rejects.toMatchObject({ code: "pattern.state_wrong" });
+
+  expect(newest).toBe("issued");
+  expect((await world.store.find(scope, id, 1))?.state).toBe("superseded");
+  expect((await world.store.find(scope, id, 4))?.state).toBe("issued");
 });
 
 test("an id of another customer is taken, and leads to the first one's pattern as before", async () => {

@@ -1,7 +1,7 @@
 import { type PatternManifest, parsePattern, planDigest, roleOf, targetPathOf } from "@tms/patterns";
 import { AppError, type CaseId, type CustomerScope, type EndpointId, type PatternState } from "@tms/records";
 import { LEAST_SIGNATURES, sha256Of } from "@tms/signing";
-import { type CustomPattern, mayReplaceDraft, type SignedRole } from "./custom-pattern.ts";
+import { type CustomPattern, mayReplaceDraft, type SignedRole, wasIssued } from "./custom-pattern.ts";
 
 export interface DraftCase {
   id: CaseId;
@@ -13,7 +13,8 @@ export type NewDraft = Omit<CustomPattern, "stateSince" | "signatures" | "propos
 
 /** Work on one draft while the customer's repository is locked. */
 export interface DraftTransaction {
-  existing: CustomPattern | null;
+  /** Every version of the draft's id that this customer has. */
+  versions: readonly CustomPattern[];
   /** Inserts the draft, or puts it in the existing one's place. @throws {AppError} `pattern.id_taken`. */
   save(draft: NewDraft): Promise<CustomPattern>;
 }
@@ -65,17 +66,18 @@ export function createDraftPattern(deps: { patterns: DraftStore }) {
       draftedBy: draft.by,
     };
     return deps.patterns.lockedForDraft(scope, next, (tx) => {
-      if (tx.existing !== null) refuseReplacing(tx.existing, target);
+      for (const known of tx.versions) refuseInsteadOf(known, target, manifest.version);
       return tx.save(next);
     });
   };
 }
 
-/** Only within its own case, and only while nobody has signed it. */
-function refuseReplacing(existing: CustomPattern, target: DraftCase): void {
-  const { id, version, state } = existing;
-  if (existing.caseId !== target.id) throw new AppError("case.differs", { id, version });
-  if (!mayReplaceDraft(existing)) throw new AppError("pattern.state_wrong", { id, version, state });
+/** An id stays with its case; a version is replaced only while nobody signed it, and never follows a newer issued one. */
+function refuseInsteadOf(known: CustomPattern, target: DraftCase, next: number): void {
+  const { id, version, state } = known;
+  if (known.caseId !== target.id) throw new AppError("case.differs", { id, version });
+  const isOver = version === next ? !mayReplaceDraft(known) : version > next && wasIssued(state);
+  if (isOver) throw new AppError("pattern.state_wrong", { id, version, state });
 }
 
 /** A pattern for a case is for that case's customer and endpoint, and for nobody else. */

@@ -11,7 +11,7 @@ import {
 } from "@tms/records";
 import { type Databases, inCustomer, inProvider, type SecretBox } from "@tms/server-kit";
 import { type Kysely, type RawBuilder, sql } from "kysely";
-import type { CustomPattern, SignedRole } from "./custom-pattern.ts";
+import { type CustomPattern, type SignedRole, wasIssued } from "./custom-pattern.ts";
 import type { DraftStore, NewDraft } from "./draft-pattern.ts";
 import { lockRepository, openRepositoryTransaction } from "./repository-store.ts";
 import type { SignPatternDeps } from "./sign-pattern.ts";
@@ -61,7 +61,7 @@ export function createPatternStore(deps: {
       inCustomer(db.app, scope, async (trx) => {
         await lockRepository(trx, scope);
         return work({
-          existing: await findOne(trx, scope, asked),
+          versions: await versionsOf(trx, scope, asked.id),
           async save(draft) {
             await writeDraft(trx, scope, draft).catch(refuseTakenId);
             const saved = await findOne(trx, scope, asked);
@@ -79,6 +79,10 @@ export function createPatternStore(deps: {
           ...repository,
           pattern,
           hasOtherOpen: pattern !== null && (await hasOtherOpen(trx, scope, pattern)),
+          newestIssued: Math.max(
+            0,
+            ...(await versionsOf(trx, scope, asked.id)).filter((one) => wasIssued(one.state)).map((one) => one.version),
+          ),
           async keepProposal(proposal) {
             await sql`update patterns_patterns set proposed = ${proposal.bytes}, proposed_version = ${proposal.version},
               state_since = case when state = ${proposal.state} then state_since else now() end,
@@ -112,6 +116,11 @@ async function findOne(
     sql`p.customer = ${scope.customer} and p.id = ${asked.id} and p.version = ${asked.version}`,
   );
   return found?.pattern ?? null;
+}
+
+async function versionsOf(trx: Kysely<unknown>, scope: CustomerScope, id: string): Promise<CustomPattern[]> {
+  const found = await select(trx, sql`p.customer = ${scope.customer} and p.id = ${id}`);
+  return found.map((one) => one.pattern);
 }
 
 async function writeDraft(trx: Kysely<unknown>, scope: CustomerScope, draft: NewDraft): Promise<void> {

@@ -14,6 +14,8 @@ export interface SigningTransaction extends RepositoryTransaction {
   pattern: CustomPattern | null;
   /** Another pattern of this role that waits with signatures. */
   hasOtherOpen: boolean;
+  /** The highest version of this pattern that was ever issued; 0 for none. */
+  newestIssued: number;
   keepProposal(proposal: {
     bytes: Buffer;
     version: number;
@@ -65,7 +67,10 @@ export function createSignPattern(deps: SignPatternDeps) {
 function signable(tx: SigningTransaction, asked: { id: string; version: number }): CustomPattern {
   const { pattern } = tx;
   if (pattern === null) throw new AppError("pattern.unknown", asked);
-  if (!waitsForSignature(pattern.state)) throw new AppError("pattern.state_wrong", { ...asked, state: pattern.state });
+  // An older version never takes the place of a newer one: both have the same name in the repository.
+  if (!waitsForSignature(pattern.state) || pattern.version < tx.newestIssued) {
+    throw new AppError("pattern.state_wrong", { ...asked, state: pattern.state, newestIssued: tx.newestIssued });
+  }
   if (tx.hasOtherOpen) throw new AppError("pattern.version_open", { role: pattern.role });
   return pattern;
 }

@@ -1,6 +1,7 @@
 import { mkdirSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { makeDataDirectory } from "@tms/link";
 import type { AgentConfig } from "./config.ts";
 
 export interface AgentFolders {
@@ -23,7 +24,7 @@ export function makeFolders(config: AgentConfig): AgentFolders {
     mkdirSync(path, { recursive: true, mode: 0o700 });
     return path;
   };
-  make();
+  makeDataDirectory(config.dataDir);
   // A move is one step only on one file system: where a watched folder lies on another, staging lies there too.
   const elsewhere = config.watch
     .filter((path) => statSync(path).dev !== statSync(config.dataDir).dev)

@@ -31,7 +31,8 @@ async function start(): Promise<void> {
   } catch (error) {
     if (isEnding) return;
     process.stderr.write(`${sentenceOf(error)}\n`);
-    log.error({ err: error }, "the agent did not start");
+    // The sentence says all of what we foresaw; only for the rest does somebody need the stack.
+    if (!(error instanceof AppError)) log.error({ err: error }, "the agent did not start");
     process.exit(1);
   }
 }

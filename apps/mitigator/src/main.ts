@@ -1,13 +1,12 @@
 import { existsSync } from "node:fs";
-import { mkdir } from "node:fs/promises";
 import type { AddressInfo } from "node:net";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { startPostgres } from "@tms/embedded-stores";
-import { type Authority, createAuthority, writeDurably } from "@tms/link";
+import { type Authority, createAuthority, makeDataDirectory, writeDurably } from "@tms/link";
 import { createLowerKeys, openSpool } from "@tms/link/lower";
-import { AppError, STREAMS, systemClock } from "@tms/records";
+import { STREAMS, systemClock } from "@tms/records";
 import {
   type Closing,
   createAccounts,
@@ -36,7 +35,7 @@ const DATABASE = "mitigator";
 await runMain("The Threat Mitigator", async (_stop, opened) => {
   const config = readConfig();
   const dataDir = resolve(config.dataDir);
-  await makeDataDir(dataDir);
+  makeDataDirectory(dataDir);
   const log = createLogger({ name: "mitigator" });
   const clock = systemClock;
 
@@ -104,15 +103,6 @@ await runMain("The Threat Mitigator", async (_stop, opened) => {
     close: async () => {},
   };
 });
-
-async function makeDataDir(path: string): Promise<void> {
-  try {
-    await mkdir(path, { recursive: true, mode: 0o700 });
-  } catch (error) {
-    const full = (error as NodeJS.ErrnoException).code === "ENOSPC";
-    throw new AppError(full ? "start.directory_full" : "start.directory_unwritable", { path }, { cause: error });
-  }
-}
 
 function readConfig(): Config {
   const { values } = parseArgs({ options: { config: { type: "string" } } });

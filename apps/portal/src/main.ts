@@ -1,6 +1,6 @@
-import { mkdirSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { makeDataDirectory } from "@tms/link";
 import { createLogger, runMain } from "@tms/server-kit";
 import { startPortal } from "./app.ts";
 import { readConfig } from "./config.ts";
@@ -10,7 +10,7 @@ import { readConfig } from "./config.ts";
 await runMain("The portal", async (_stop, opened) => {
   const { values } = parseArgs({ options: { config: { type: "string" }, roles: { type: "string" } } });
   const config = readConfig({ file: values.config, env: process.env, roles: values.roles });
-  mkdirSync(config.dataDir, { recursive: true, mode: 0o700 });
+  makeDataDirectory(resolve(config.dataDir));
   const log = createLogger({ name: "portal", file: join(config.dataDir, "portal.log"), level: config.logLevel });
   const ready = await startPortal(config, log, opened);
   if (ready.setUpLink !== null) process.stderr.write(`Set-up link, valid once: ${ready.setUpLink}\n`);

@@ -1,4 +1,5 @@
 export { type Authority, createAuthority, type IssuedClient, productUri } from "./authority/authority.ts";
+export { makeDataDirectory } from "./authority/data-directory.ts";
 export { syncDirectory, writeDurably } from "./authority/private-file.ts";
 export { hashOfSpki, spkiOfCertificate, spkiOfKey } from "./authority/spki.ts";
 export { createSshHostKey, fingerprintOf, type SshHostKey } from "./authority/ssh-host-key.ts";

@@ -1,5 +1,6 @@
-import { access, constants, mkdir, open, readdir, readFile, rm, statfs, unlink, writeFile } from "node:fs/promises";
+import { open, readdir, readFile, rm, statfs, unlink } from "node:fs/promises";
 import { join, resolve } from "node:path";
+import { makeDataDirectory } from "@tms/link";
 import { AppError } from "@tms/records";
 import { isAlive, type ProcessFacts, processFacts } from "./plant/process-facts.ts";
 
@@ -21,7 +22,7 @@ export async function openDataDirectory(requested: string, options: { fresh: boo
   // The planted shell text names this path; a person's odd folder name must not become shell code.
   if (!/^[A-Za-z0-9/._-]+$/.test(path))
     throw new AppError("start.config_invalid", { key: "TMS_DATA_DIR", path, allowed: "letters, digits, / . _ -" });
-  await makeWritable(path);
+  makeDataDirectory(path, { mode: 0o755 });
   const { bavail, bsize } = await statfs(path);
   if (bavail * bsize < MIN_FREE_BYTES)
     throw new AppError("start.directory_full", { path, freeBytes: bavail * bsize, neededBytes: MIN_FREE_BYTES });
@@ -29,20 +30,6 @@ export async function openDataDirectory(requested: string, options: { fresh: boo
   await takeLock(lock);
   if (options.fresh) await empty(path);
   return { path, release: () => unlink(lock) };
-}
-
-async function makeWritable(path: string): Promise<void> {
-  try {
-    await mkdir(path, { recursive: true, mode: 0o755 });
-    // Root passes `access` on a read-only file system's modes; only writing tells.
-    const probe = join(path, ".probe");
-    await writeFile(probe, "");
-    await unlink(probe);
-    await access(path, constants.W_OK);
-  } catch (error) {
-    const full = (error as NodeJS.ErrnoException).code === "ENOSPC";
-    throw new AppError(full ? "start.directory_full" : "start.directory_unwritable", { path }, { cause: error });
-  }
 }
 
 async function takeLock(lock: string): Promise<void> {

@@ -60,7 +60,11 @@ function LoadedScreen(props: { connection: PortalConnection }): ReactNode {
       <ConnectionFacts connection={connection} />
       <LastErrorLine connection={connection} />
       <form noValidate onSubmit={page.submit}>
-        <div className="tms-columns" data-keep-order="" style={{ "--right": "minmax(0, 0.91fr)" } as object}>
+        <div
+          className="tms-columns"
+          {...(page.testing.test === null ? { "data-keep-order": "" } : {})}
+          style={{ "--right": "minmax(0, 0.91fr)" } as object}
+        >
           <div>
             <SettingsForm
               form={page.form}

@@ -29,6 +29,7 @@ export function SettingsForm(props: SettingsFormProps): ReactNode {
           render={({ field }) => (
             <Switch
               checked={field.value}
+              withThumbIndicator={false}
               onChange={(event) => field.onChange(event.currentTarget.checked)}
               label={words("portal.sending")}
               description={words("portal.sendingOff")}
@@ -117,8 +118,11 @@ function SecretField(props: SettingsFormProps): ReactNode {
     <PasswordInput
       label={words("portal.password")}
       autoComplete="new-password"
-      visibilityToggleButtonProps={{ "aria-label": words("portal.showPassword") }}
-      {...(typed ? {} : { rightSection: null, rightSectionWidth: 12 })}
+      visibilityToggleButtonProps={{
+        "aria-label": words("portal.showPassword"),
+        style: typed ? {} : { display: "none" },
+      }}
+      {...(typed ? {} : { rightSectionWidth: 12 })}
       placeholder={kept === null ? "" : words("portal.passwordKept", { date: longDateText(new Date(kept), zone) })}
       description={words(kept === null ? "portal.passwordFrom" : "portal.passwordReplace")}
       inputWrapperOrder={["label", "input", "description", "error"]}

@@ -2,11 +2,13 @@ import { Button } from "@mantine/core";
 import { CopyButton, ForeignText, plainFact, type ShapeKind, StateInline, ToneShape, useClock } from "@tms/console-kit";
 import type { ConnectionTest } from "@tms/contracts/mitigator";
 import type { StateRow } from "@tms/records";
-import type { ReactNode } from "react";
+import { type ReactNode, useEffect, useRef } from "react";
 import { useWords } from "../words.ts";
 
 /** A test ends after this time at most; the server holds the same bound. */
 const TEST_LIMIT_MS = 30_000;
+
+const ONE_COLUMN_BELOW = 1100;
 
 type Step = ConnectionTest["lanes"]["logServer"][number];
 
@@ -30,8 +32,14 @@ interface TestPanelProps {
 export function TestPanel(props: TestPanelProps): ReactNode {
   const words = useWords();
   const { test } = props;
+  const panel = useRef<HTMLElement>(null);
+  const id = test?.id;
+  // Where the columns stand above each other, the button is at the foot and the result out of sight.
+  useEffect(() => {
+    if (id !== undefined && window.innerWidth < ONE_COLUMN_BELOW) panel.current?.scrollIntoView({ block: "start" });
+  }, [id]);
   return (
-    <section className="tms-panel" aria-label={words("test.title")}>
+    <section ref={panel} className="tms-panel" aria-label={words("test.title")}>
       <header className="tms-panel-head">
         <div className="tms-row">
           <h2>{words("test.title")}</h2>

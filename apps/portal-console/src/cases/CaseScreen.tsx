@@ -16,12 +16,13 @@ import {
   useRouteParam,
 } from "@tms/console-kit";
 import type { CaseDetail } from "@tms/contracts/portal";
-import { CASE_STATE_TABLE, type CaseState, PATTERN_STATE_TABLE } from "@tms/records";
+import { CASE_STATE_TABLE, PATTERN_STATE_TABLE } from "@tms/records";
 import { type ReactNode, useState } from "react";
 import { api } from "../api.ts";
 import { paths } from "../paths.ts";
 import { useWords } from "../words.ts";
 import { CaseTimeline } from "./CaseTimeline.tsx";
+import { isEnded } from "./is-ended.ts";
 import { PackagePanel } from "./PackagePanel.tsx";
 
 export function CaseScreen(): ReactNode {
@@ -40,8 +41,6 @@ export function CaseScreen(): ReactNode {
   }
   return <LoadedCase detail={found.data} />;
 }
-
-const ENDED: readonly CaseState[] = ["closed", "closed-as-clean", "withdrawn"];
 
 function LoadedCase(props: { detail: CaseDetail }): ReactNode {
   const words = useWords();
@@ -70,7 +69,7 @@ function LoadedCase(props: { detail: CaseDetail }): ReactNode {
         </>
       }
       actions={
-        ENDED.includes(detail.state) ? undefined : (
+        isEnded(detail.state) ? undefined : (
           <Button variant="default" onClick={() => setClosing(true)}>
             {words("case.closeAsClean")}
           </Button>

@@ -122,7 +122,10 @@ function IncidentFacts(props: { incident: IncidentDetail }): ReactNode {
         {
           label: words("incidents.last"),
           value: <TimeAbsolute at={incident.lastEventAt} />,
-          small: words.rich("since", { time: <TimeBoth at={incident.stateSince} /> }),
+          small: words.rich("incident.stateSince", {
+            state: INCIDENT_STATE_TABLE[incident.state].text,
+            time: <TimeBoth at={incident.stateSince} />,
+          }),
         },
         {
           label: words("incidents.endpoints"),

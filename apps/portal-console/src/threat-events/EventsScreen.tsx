@@ -67,20 +67,18 @@ export function EventsScreen(): ReactNode {
           <span>{words("events.chooseCustomer")}</span>
         </div>
       ) : (
-        <>
-          <ListPanel
-            label={words("menu.events")}
-            columns={columns}
-            rowKey={(row) => row.id}
-            list={list}
-            filters={filters}
-            pageSize={PAGE_SIZE}
-            none={words("events.none")}
-            noMatch={words("events.noMatch")}
-            fixed={["customer"]}
-            note={words("events.order")}
-          />
-        </>
+        <ListPanel
+          label={words("menu.events")}
+          columns={columns}
+          rowKey={(row) => row.id}
+          list={list}
+          filters={filters}
+          pageSize={PAGE_SIZE}
+          none={words("events.none")}
+          noMatch={words("events.noMatch")}
+          fixed={["customer"]}
+          note={words("events.order")}
+        />
       )}
     </Page>
   );

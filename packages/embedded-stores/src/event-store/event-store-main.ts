@@ -1,5 +1,4 @@
 import type { AddressInfo } from "node:net";
-import { createClickHouseHttp } from "./clickhouse-http.ts";
 
 // The child process that holds chDB, so that a native crash does not take the server with it. Its settings come as
 // the first message (a password does not belong into arguments or environment); it ends when its parent does.
@@ -22,13 +21,15 @@ process.once("disconnect", () => process.exit(0));
 
 async function run(settings: Settings): Promise<void> {
   process.removeAllListeners("disconnect");
-  const engineModule = await import("./engine.ts").catch((error: unknown) => {
-    tell({ type: "failed", code: "start.package_missing", reason: String(error) });
+  // Whatever imports chDB comes late and here, so that its absence can be told.
+  const modules = await Promise.all([import("./engine.ts"), import("./clickhouse-http.ts")]).catch((error: unknown) => {
+    fail("start.package_missing", { package: "chdb", reason: String(error).split("\n")[0] });
     return null;
   });
-  if (engineModule === null) return process.exit(1);
+  if (modules === null) return;
+  const [{ openEngine }, { createClickHouseHttp }] = modules;
   try {
-    const engine = engineModule.openEngine(settings.directory);
+    const engine = openEngine(settings.directory);
     await engine.read("SELECT 1", { parameters: {}, format: "TabSeparated" });
     const server = createClickHouseHttp({ engine, user: settings.user, password: settings.password });
     const end = async () => {
@@ -43,16 +44,20 @@ async function run(settings: Settings): Promise<void> {
     process.once("disconnect", () => void end());
     server.once("error", (error) => {
       const inUse = "code" in error && error.code === "EADDRINUSE";
-      tell({ type: "failed", code: inUse ? "start.port_in_use" : "start.store_failed", reason: error.message });
-      process.exit(1);
+      fail(inUse ? "start.port_in_use" : "start.store_failed", { reason: error.message });
     });
     server.listen(settings.port, "127.0.0.1", () => {
       tell({ type: "ready", port: (server.address() as AddressInfo).port });
     });
   } catch (error) {
-    tell({ type: "failed", code: "start.store_failed", reason: String(error) });
-    process.exit(1);
+    fail("start.store_failed", { reason: String(error) });
   }
+}
+
+/** Ends only when the reason is on its way: an exit right after `send` loses it. */
+function fail(code: string, details: { reason: string | undefined; package?: string }): void {
+  if (!process.connected) process.exit(1);
+  process.send?.({ type: "failed", code, ...details }, () => process.exit(1));
 }
 
 function tell(message: Record<string, unknown>): void {

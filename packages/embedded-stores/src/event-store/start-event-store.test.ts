@@ -1,6 +1,6 @@
-import { spawn } from "node:child_process";
+import { fork, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type ClickHouseClient, ClickHouseLogLevel, createClient } from "@clickhouse/client";
@@ -278,4 +278,28 @@ test("stopping lets a running insert end", async () => {
   const [row] = await rowsOf<{ n: number }>(reader, `SELECT toUInt32(count()) AS n FROM ${table}`);
   if (outcome === "acknowledged") expect(row?.n).toBe(20_000);
   else expect([0, 20_000]).toContain(row?.n);
+});
+
+test("a child that cannot start says why before it ends", async () => {
+  const directory = await folder();
+  await mkdir(directory);
+  await writeFile(join(directory, "data"), "a file where the store wants its folder");
+
+  const starting = startEventStore({ directory, user: "tms", password: "p" });
+
+  await expect(starting).rejects.toMatchObject({ code: "start.store_failed", details: { reason: expect.any(String) } });
+});
+
+test("a child without the chDB package says which package is missing", async () => {
+  const absent = `import { registerHooks } from "node:module";
+    registerHooks({ resolve(name, context, next) { if (name === "chdb") throw new Error("not there"); return next(name, context); } });`;
+  const child = fork(new URL("./event-store-main.ts", import.meta.url), [], {
+    execArgv: ["--import", `data:text/javascript,${encodeURIComponent(absent)}`],
+    stdio: ["ignore", "ignore", "ignore", "ipc"],
+  });
+  const said = Promise.race([once(child, "message"), once(child, "exit")]);
+
+  child.send({ directory: await folder(), port: 0, user: "tms", password: "p" });
+
+  expect((await said)[0]).toMatchObject({ type: "failed", code: "start.package_missing", package: "chdb" });
 });

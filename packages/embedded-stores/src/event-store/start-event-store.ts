@@ -122,13 +122,17 @@ function readiness(child: ChildProcess, logFile: string): Promise<void> {
       );
     };
     const timer = setTimeout(() => failed({ reason: "no answer in time" }), READY_WITHIN_MS);
-    child.once("message", (message: { type?: unknown; code?: unknown; reason?: unknown }) => {
-      if (message.type !== "ready") return failed({ reason: message.reason }, String(message.code));
+    child.once("message", ({ type, code, ...details }: { type?: unknown; code?: unknown }) => {
+      if (type !== "ready") return failed(details, String(code));
       clearTimeout(timer);
       resolve();
     });
     child.once("error", (error) => failed({ reason: error.message }));
-    child.once("exit", (exitCode, signal) => failed({ exitCode, signal }));
+    // What it said before may still be in the channel when its end is known.
+    child.once("exit", (exitCode, signal) => {
+      if (child.connected) child.once("disconnect", () => failed({ exitCode, signal }));
+      else failed({ exitCode, signal });
+    });
   });
 }
 

@@ -1,8 +1,8 @@
 import { systemClock } from "@tms/records";
-import { isProcessName, type ProcessName, runProcess } from "./processes/run-process.ts";
+import { isProcessName, PROCESS_USAGE, type ProcessName, runProcess } from "./processes/run-process.ts";
 import { runCommand } from "./run-command.ts";
 import type { CommandIo, CommandResult } from "./shell/command.ts";
-import { failureOf } from "./shell/failure-line.ts";
+import { failureOf, sentenceOf } from "./shell/failure-line.ts";
 
 // The `tms` command: the last line of standard output is one JSON object; everything else goes to standard error.
 
@@ -35,6 +35,9 @@ async function serve(name: ProcessName): Promise<void> {
   try {
     process.exitCode = await runProcess(name, argv.slice(1));
   } catch (error) {
-    finish(failureOf({ schema: "tms.process/1" }, error));
+    const result = failureOf({ schema: "tms.process/1" }, error);
+    process.stderr.write(`${sentenceOf(result)}\n`);
+    for (const { usage } of PROCESS_USAGE.filter((one) => one.name === name)) process.stderr.write(`Usage: ${usage}\n`);
+    finish(result);
   }
 }

@@ -6,8 +6,9 @@ import { patternCheck } from "./pattern/check-pattern.ts";
 import { patternDraft } from "./pattern/draft-pattern.ts";
 import { patternImport } from "./pattern/import-pattern.ts";
 import { patternSign } from "./pattern/sign-pattern.ts";
+import { PROCESS_USAGE } from "./processes/run-process.ts";
 import type { Command, CommandIo, CommandResult } from "./shell/command.ts";
-import { failureOf } from "./shell/failure-line.ts";
+import { failureOf, sentenceOf } from "./shell/failure-line.ts";
 import { verifyFile } from "./verify/verify-file.ts";
 
 const COMMANDS: readonly Command[] = [
@@ -31,21 +32,36 @@ export async function runCommand(argv: string[], io: CommandIo): Promise<Command
     return await command.run(argv.slice(command.name.split(" ").length), io);
   } catch (error) {
     const result = failureOf(command, error);
-    io.say(`${String(result.line.text)} ${String(result.line.cure)}`);
+    io.say(sentenceOf(result));
     if (result.exit === 2) io.say(`Usage: ${command.usage}`);
     return result;
   }
 }
 
+/** Servers and the demo have an output of their own; help names them all the same. */
+const RUN_ELSEWHERE = [
+  ...PROCESS_USAGE,
+  { name: "demo", usage: "tms demo [--once] [--auto] [--fresh] [--plant-seed N]" },
+];
+
 function usage(argv: string[], command: Command | undefined, io: CommandIo): CommandResult {
-  const shown = command === undefined ? COMMANDS : [command];
-  for (const { usage: line } of shown) io.say(line);
-  if (command === undefined) io.say("tms demo [--once] [--auto] [--plant-seed N]");
   const asked = command !== undefined || argv.length === 0 || argv[0] === "help" || argv.includes("--help");
-  if (!asked)
-    return failureOf({ schema: "tms.help/1" }, new AppError("cli.usage", { command: argv.slice(0, 2).join(" ") }));
+  if (!asked) return unknown(argv, io);
+  const shown = command === undefined ? [...COMMANDS, ...RUN_ELSEWHERE] : [command];
+  for (const { usage: line } of shown) io.say(line);
   return {
     exit: 0,
     line: { schema: "tms.help/1", ok: true, commands: shown.map(({ name, usage: line }) => ({ name, usage: line })) },
   };
+}
+
+/** One sentence rather than all usages; those of the same first word may be what was meant. */
+function unknown(argv: string[], io: CommandIo): CommandResult {
+  const result = failureOf(
+    { schema: "tms.help/1" },
+    new AppError("cli.command_unknown", { command: argv.slice(0, 2).join(" ") }),
+  );
+  io.say(sentenceOf(result));
+  for (const { name, usage: line } of COMMANDS) if (name.split(" ")[0] === argv[0]) io.say(`Usage: ${line}`);
+  return result;
 }

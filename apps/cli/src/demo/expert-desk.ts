@@ -1,5 +1,6 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join, relative } from "node:path";
+import { newId } from "@tms/records";
 import { rememberedPassword } from "./log-ons.ts";
 import { type LoopContext, need } from "./loop-context.ts";
 
@@ -47,12 +48,17 @@ export async function layExpertDesk(context: LoopContext): Promise<ExpertDesk> {
 /** The same commands as lines to paste into a shell in the current folder. */
 export async function pasteableCommands(context: LoopContext): Promise<{ what: string; lines: string[] }[]> {
   const desk = await layExpertDesk(context);
+  // Chosen here and not by the draft, so that the lines below need no editing.
+  const pattern = `CP-${newId().slice(-12)}`;
   const line = (args: readonly string[]) => `npx --no tms ${args.map(shown).join(" ")}`;
   return [
     { what: "Fetch the package and open it with your own key", lines: [line(desk.exportPackage)] },
-    { what: "Make a draft from it, and check the draft", lines: [line(desk.draft), line(desk.check)] },
-    { what: "Bring the draft to the portal; it answers the pattern's id", lines: [line(desk.importDraft)] },
-    { what: "Sign as one expert, then as the other (CP-… is that id)", lines: desk.sign("CP-…").map(line) },
+    {
+      what: "Make a draft from it, and check the draft",
+      lines: [line([...desk.draft, "--id", pattern]), line(desk.check)],
+    },
+    { what: "Bring the draft to the portal", lines: [line(desk.importDraft)] },
+    { what: "Sign as one expert, then as the other", lines: desk.sign(pattern).map(line) },
   ];
 }
 

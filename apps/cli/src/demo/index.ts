@@ -1,5 +1,6 @@
 import { parseArgs } from "node:util";
 import { AppError } from "@tms/records";
+import { failureOf as failureLine, sentenceOf } from "../shell/failure-line.ts";
 import { openDataDirectory } from "./data-directory.ts";
 import { runLive } from "./live.ts";
 import { runOnce } from "./once.ts";
@@ -15,7 +16,12 @@ const DEFAULT_SEED = 1;
  */
 export async function runDemo(args: readonly string[]): Promise<number> {
   const options = readOptions(args);
-  if (options === null) return 2;
+  if ("reason" in options) {
+    process.stderr.write(`${options.reason}\nUsage: npm start -- [--once] [--plant-seed N] [--auto] [--fresh]\n`);
+    const usage = failureLine({ schema: "tms.once/1" }, new AppError("cli.usage", { reason: options.reason }));
+    if (args.includes("--once")) process.stdout.write(`${JSON.stringify(usage.line)}\n`);
+    return usage.exit;
+  }
   const say = (line: string) => process.stderr.write(`${line}\n`);
   const requested = process.env.TMS_DATA_DIR ?? (options.once ? `${DEFAULT_DIRECTORY}-once` : DEFAULT_DIRECTORY);
   try {
@@ -33,7 +39,7 @@ export async function runDemo(args: readonly string[]): Promise<number> {
     }
   } catch (error) {
     const { code, cure } = failureOf(error);
-    say(error instanceof AppError ? `${error.row.text} ${cure}` : `${code}: ${cure}`);
+    say(startSentenceOf(error));
     if (options.once)
       process.stdout.write(
         `${JSON.stringify({ schema: "tms.once/1", ok: false, seed: options.seed, runs: [], failed: { protocol: "", step: "start", code, cure }, left: { processes: 0, ports: 0 } })}\n`,
@@ -58,11 +64,17 @@ function readOptions(args: readonly string[]) {
       throw new Error("--plant-seed takes a whole number from 0 to 4294967295");
     return { once: values.once, auto: values.auto, fresh: values.fresh, seed };
   } catch (error) {
-    process.stderr.write(
-      `${error instanceof Error ? error.message : String(error)}\nUsage: npm start -- [--once] [--plant-seed N] [--auto] [--fresh]\n`,
-    );
-    return null;
+    return { reason: error instanceof Error ? error.message : String(error) };
   }
+}
+
+/** What a process said of itself is nearer to the cure than that it ended. */
+function startSentenceOf(error: unknown): string {
+  if (!(error instanceof AppError)) return `${failureOf(error).code}: ${failureOf(error).cure}`;
+  const { name, sentence } = error.details;
+  if (error.code === "start.process_failed" && typeof sentence === "string" && sentence !== "")
+    return `The ${String(name)} did not start. ${sentence}`;
+  return sentenceOf(failureLine({ schema: "tms.once/1" }, error));
 }
 
 /** The first Ctrl-C or SIGTERM stops in order; a second one is the person's wish to end at once. */

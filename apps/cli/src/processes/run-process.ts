@@ -8,6 +8,11 @@ import { onlyPositional, readArguments } from "../shell/arguments.ts";
 export const PROCESSES = ["portal", "mitigator", "agent"] as const;
 export type ProcessName = (typeof PROCESSES)[number];
 
+export const PROCESS_USAGE = PROCESSES.map((name) => ({
+  name,
+  usage: `tms ${name} --config FILE${name === "portal" ? " [--roles a,b]" : ""}`,
+}));
+
 export function isProcessName(text: string | undefined): text is ProcessName {
   return PROCESSES.some((name) => name === text);
 }

@@ -5,6 +5,7 @@ import type { Command, CommandResult, ExitCode } from "./command.ts";
 /** Failures of the call itself; everything else that has a code was judged. */
 const BAD_CALL: readonly ErrorCode[] = [
   "cli.usage",
+  "cli.command_unknown",
   "cli.input_unreadable",
   "cli.output_exists",
   "keys.exists",
@@ -41,6 +42,15 @@ export function failureOf(command: Pick<Command, "schema">, error: unknown): Com
   }
   const text = error instanceof Error ? error.message : String(error);
   return { exit: 3, line: { schema: command.schema, ok: false, code: "server.internal", text, cure: "Report this." } };
+}
+
+/** The same for a person, with the details that name the place. */
+export function sentenceOf({ line }: CommandResult): string {
+  const details = Object.entries((line.details ?? {}) as object)
+    .filter(([, value]) => value !== undefined && value !== null)
+    .map(([key, value]) => `${key}: ${typeof value === "object" ? JSON.stringify(value) : String(value)}`)
+    .join(", ");
+  return `${String(line.text)} ${String(line.cure)}${details === "" ? "" : ` (${details})`}`;
 }
 
 function exitOf(code: ErrorCode): ExitCode {

@@ -8,6 +8,12 @@ export const CLI_ERRORS = {
     text: "The command was called in a way it does not know.",
     cure: "Look at its usage: tms help.",
   },
+  "cli.command_unknown": {
+    status: 400,
+    level: "info",
+    text: "This version has no such command.",
+    cure: "See those that it has: tms help.",
+  },
   "cli.input_unreadable": {
     status: 422,
     level: "info",

@@ -88,9 +88,11 @@ test("a failed step opens with its cure, and nothing can be saved as tested", as
   await expectSound(page, server);
 });
 
-test("saving untested values asks, says that it is audited, and begins on Cancel", async () => {
+test("saving changed values untested asks, says that it is audited, and begins on Cancel", async () => {
   const page = await open();
+  expect(await button(page, "Save untested…").count()).toBe(0);
 
+  await page.getByLabel("Port", { exact: true }).first().fill("22");
   await button(page, "Save untested…").click();
   const dialog = page.getByRole("dialog", { name: "Save untested values" });
   await dialog.waitFor();

@@ -49,7 +49,12 @@ export function SaveBar(props: { page: SettingsPage; connection: PortalConnectio
           {turnsOff ? (
             <Button onClick={() => page.check() && setDialog("off")}>{words("portal.turnOff")}</Button>
           ) : (
-            <SaveButtons page={page} onUntested={() => page.check() && setDialog("untested")} />
+            <SaveButtons
+              page={page}
+              // A line that works has nothing to gain from its own values; one that does not may be saved anew.
+              inForce={page.changed.length === 0 && connection.state === "connected"}
+              onUntested={() => page.check() && setDialog("untested")}
+            />
           )}
         </div>
       </div>
@@ -79,7 +84,7 @@ export function SaveBar(props: { page: SettingsPage; connection: PortalConnectio
   );
 }
 
-function SaveButtons(props: { page: SettingsPage; onUntested(): void }): ReactNode {
+function SaveButtons(props: { page: SettingsPage; inForce: boolean; onUntested(): void }): ReactNode {
   const words = useWords();
   const { page } = props;
   if (page.savableForMs !== null) {
@@ -94,6 +99,7 @@ function SaveButtons(props: { page: SettingsPage; onUntested(): void }): ReactNo
       </>
     );
   }
+  if (props.inForce) return null;
   return (
     <>
       <Button className="tms-quiet" onClick={props.onUntested}>

@@ -1,4 +1,3 @@
-import { once } from "node:events";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { pasteableCommands } from "./expert-desk.ts";
@@ -9,7 +8,7 @@ import { demoCeremony } from "./once.ts";
 import { endPlanted } from "./plant/plant.ts";
 import { LOOP_STEPS, runLoop } from "./run-loop.ts";
 import { createSealedTruth } from "./sealed-truth.ts";
-import { failureOf } from "./until.ts";
+import { failureOf, stopped } from "./until.ts";
 
 const STEPS_WITHOUT_EXPERT = LOOP_STEPS.slice(0, 7);
 
@@ -27,22 +26,24 @@ export async function runLive(input: {
   const installation = await startInstallation(dataDir, DEFAULT_PORTS, say);
   const planting: LoopContext["planting"] = [];
   try {
+    if (stop.aborted) return;
     await setUpPeople(installation);
     await sayLogOns(installation, say);
     const truth = createSealedTruth(join(dataDir, "planter.sealed"));
     const context: LoopContext = { protocol: "ssl", seed, installation, ceremony, truth, planting, found: {} };
     const steps = auto ? LOOP_STEPS : STEPS_WITHOUT_EXPERT;
-    const stopped = await Promise.race([
+    const ended = await Promise.race([
+      stopped(stop),
       runLoop(context, steps, (step, says) => say(`${step.ok ? "✓" : "✗"} ${step.n}/11 ${says}`)),
-      once(stop, "abort").then(() => null),
     ]);
-    if (stopped !== null) {
-      const { code, cure } = failureOf(stopped.error);
-      say(`The loop stopped at “${stopped.step}”: ${code}. ${cure}`);
-    } else if (!stop.aborted) {
+    if (stop.aborted) return;
+    if (ended !== null) {
+      const { code, cure } = failureOf(ended.error);
+      say(`The loop stopped at “${ended.step}”: ${code}. ${cure}`);
+    } else {
       await sayNext(context, { auto, say });
     }
-    if (!stop.aborted) await once(stop, "abort");
+    await stopped(stop);
   } finally {
     say("Stopping.");
     await endPlanted(planting);

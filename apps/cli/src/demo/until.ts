@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { setTimeout as pause } from "node:timers/promises";
 import { AppError, type ErrorCode } from "@tms/records";
 
@@ -41,6 +42,12 @@ export async function until<T>(what: string, seconds: number, look: () => Promis
     `${what} did not come within ${seconds} s${why}. Look at the logs in the data directory.`,
     { cause: last },
   );
+}
+
+/** Resolves when a person wants to stop, also one who wanted it before anybody asked: an event alone would be missed. */
+export async function stopped(stop: AbortSignal): Promise<null> {
+  if (!stop.aborted) await once(stop, "abort");
+  return null;
 }
 
 export function failureOf(error: unknown): { code: string; cure: string } {

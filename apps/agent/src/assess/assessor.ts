@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import {
   type ChainId,
   type Clock,
@@ -122,7 +123,8 @@ export function createAssessor(deps: {
     async onHits(hits, rules) {
       for (const hit of hits) {
         for (const ruleId of new Set(hit.matches.map((match) => match.source))) {
-          const threat = state.meet(threatOf(hit, ruleId, { rules, now: clock.now() }));
+          const found = threatOf(hit, ruleId, { rules, now: clock.now() });
+          const threat = state.meet(found, () => existsSync(hit.path));
           // What its detection event is still being written for, or its chain awaited, is under way already.
           if (!waiting.has(threat.threatId)) await takeUp(threat, rules);
         }

@@ -136,9 +136,18 @@ export function createPatternApplier(deps: {
   }
 
   async function undo(order: { directive: string; pattern: PatternId; version: number }): Promise<CleanupResult> {
-    const result = await deps.runner.undo(order.pattern, order.version);
     const by = `${order.pattern}@${order.version}`;
     const resolved = state.threats().filter((threat) => threat.resolvedBy === by);
+    const mark = (value: string | null) => {
+      for (const threat of resolved) state.markResolved(threat.threatId, value);
+    };
+    // Before the files are back: a look in the middle must meet the threats that are known, not new ones.
+    mark(null);
+    const result = await deps.runner.undo(order.pattern, order.version).catch((error: unknown) => {
+      mark(by);
+      throw error;
+    });
+    if (result.changed === 0) mark(by);
     const threats = resolved.length > 0 ? resolved : openThreats(state);
     const isWhole = result.state === "succeeded";
     await tell(threats, {
@@ -156,7 +165,6 @@ export function createPatternApplier(deps: {
       },
       identity: order.directive,
     });
-    if (isWhole) for (const threat of threats) state.markResolved(threat.threatId, null);
     return result;
   }
 
@@ -186,7 +194,8 @@ function threatsOf(state: AgentState, pattern: VerifiedPattern, sight: CleanupSi
   if (ofCase.length > 0) return ofCase;
   const found = manifest.rules.flatMap((rule) => sight.detected(rule.id).map((file) => ({ rule, file })));
   const byPath = known.filter((threat) => found.some(({ file }) => file.path.equals(threat.path)));
-  if (byPath.length > 0) return byPath;
+  const open = byPath.filter((threat) => threat.resolvedBy === null);
+  if (byPath.length > 0) return open.length > 0 ? open : byPath;
   const [first] = found;
   const rule = first?.rule ?? manifest.rules[0];
   const threat: Threat = {

@@ -8,22 +8,18 @@ import { readTar } from "@tms/link";
 import {
   AppError,
   type CaseId,
-  type ChainId,
   type CustomerId,
   type EndpointId,
   newId,
   type PackageId,
-  type PatternId,
-  type RecordId,
-  type Sha256,
   systemClock,
   type ThreatEventRecord,
-  type ThreatId,
 } from "@tms/records";
 import { makeEd25519, verifyBytes } from "@tms/signing";
 import { Decrypter, generateIdentity, identityToRecipient } from "age-encryption";
 import { expect, onTestFinished, test } from "vitest";
-import { openAgentState, type Threat } from "#app/assess/index.ts";
+import { openAgentState } from "#app/assess/index.ts";
+import { makeThreat } from "#app/assess/threat-for-tests.contract.ts";
 import { createWatchedPaths } from "#app/telemetry/index.ts";
 import { type CollectOrder, createPackageCollector, type PackageUpload } from "./collect-package.ts";
 import type { PackageManifest } from "./package-wire.ts";
@@ -43,7 +39,7 @@ async function world(change: { upload?: (upload: PackageUpload) => Promise<void>
   await writeFile(path, PAYLOAD);
   const state = openAgentState(join(data, "state.db"));
   onTestFinished(() => state.close());
-  const threat = state.meet(threatAt(path));
+  const threat = state.meet(makeThreat({ path: Buffer.from(path), sizeBytes: PAYLOAD.length }), () => true);
   const identity = await generateIdentity();
   const recipient = await identityToRecipient(identity);
   const keys = makeEd25519();
@@ -101,31 +97,6 @@ async function unpacked(tar: Buffer): Promise<{ manifest: PackageManifest; files
   const limits = { maxEntries: 100, maxEntryBytes: 1_000_000, maxTotalBytes: 10_000_000 };
   for await (const entry of readTar(Readable.from([tar]), limits)) files.set(entry.name, await buffer(entry.content));
   return { files, manifest: JSON.parse(String(files.get("manifest.json"))) as PackageManifest };
-}
-
-function threatAt(path: string): Threat {
-  return {
-    threatId: newId<ThreatId>(),
-    chainId: newId<ChainId>(),
-    detectionRecord: newId<RecordId>(),
-    assessmentRecord: newId<RecordId>(),
-    ruleId: "made_up",
-    title: "A made-up threat",
-    severity: "high",
-    severityReason: "It is made up.",
-    techniques: [],
-    path: Buffer.from(path),
-    sha256: "0".repeat(64) as Sha256,
-    sizeBytes: PAYLOAD.length,
-    patternKind: "regular",
-    patternId: "RP-regular" as PatternId,
-    patternVersion: 1,
-    detectedAt: "2026-11-24T09:00:00.000Z",
-    isReported: true,
-    isAssessed: true,
-    caseId: null,
-    resolvedBy: null,
-  };
 }
 
 test("a package holds the threat's file bit by bit, and a manifest that this agent signed", async () => {

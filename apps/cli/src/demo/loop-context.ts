@@ -20,6 +20,8 @@ export interface Found {
   customer: string;
   product: string;
   planted: Planted;
+  /** Ids of detections from before the planting. */
+  earlierDetections: ReadonlySet<string>;
   endpoint: string;
   otherEndpoint: string;
   threat: string;

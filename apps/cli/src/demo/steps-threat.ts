@@ -10,13 +10,15 @@ import { StepFailed, until } from "./until.ts";
 /** Step 3: the planter plants, the agent's rule finds. */
 export async function detect(context: LoopContext): Promise<void> {
   const { installation, seed, truth } = context;
+  const earlier = new Set((await detections(context)).map(({ id }) => id));
   const planted = await plant(seed, installation.sandboxes, context.planting);
   await truth.write(planted);
   context.found.planted = planted;
   const detection = await until("the detection", 25, async () => {
-    const { rows } = await installation.atMitigator.listEvents({ query: { kind: "detection" } });
-    return rows.find(({ host }) => host === AGENT_HOSTS[planted.infected]) ?? null;
+    const rows = await detections(context);
+    return rows.find(({ id, host }) => !earlier.has(id) && host === AGENT_HOSTS[planted.infected]) ?? null;
   });
+  context.found.earlierDetections = earlier;
   context.found.threat = detection.threatId;
   context.found.endpoint = detection.endpoint;
   const endpoints = await installation.atMitigator.listEndpoints({ query: {} });
@@ -55,10 +57,16 @@ export async function assess(context: LoopContext): Promise<void> {
   if ((body.parts?.files ?? 0) < 1 || (body.parts?.processes ?? 0) < 1 || (body.parts?.persistence ?? 0) < 1) {
     throw new StepFailed("case.nothing_unresolved", `The assessment counted ${JSON.stringify(body.parts)}.`);
   }
-  const { rows } = await context.installation.atMitigator.listEvents({ query: { kind: "detection" } });
-  if (rows.some(({ endpoint }) => endpoint === need(context, "otherEndpoint"))) {
+  const earlier = need(context, "earlierDetections");
+  const now = (await detections(context)).filter(({ id }) => !earlier.has(id));
+  if (now.some(({ endpoint }) => endpoint === need(context, "otherEndpoint"))) {
     throw new StepFailed("pattern.hits_goodware", "The twin without the marker was detected too.");
   }
+}
+
+/** Newest first, those of earlier starts on the same data too. */
+async function detections({ installation }: LoopContext) {
+  return (await installation.atMitigator.listEvents({ query: { kind: "detection" } })).rows;
 }
 
 async function assessmentOf(context: LoopContext): Promise<RecordId> {

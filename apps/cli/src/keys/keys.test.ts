@@ -217,7 +217,7 @@ test("gives a consent offline that an agent takes, for no endpoint beyond the pa
 
 test("says how it is used, and refuses what it does not know", async () => {
   expect(await tms("help")).toMatchObject({ exit: 0, line: { schema: "tms.help/1", ok: true } });
-  expect(await tms("keys", "nonsense")).toMatchObject({ exit: 2, line: { ok: false, code: "cli.usage" } });
+  expect(await tms("keys", "nonsense")).toMatchObject({ exit: 2, line: { ok: false, code: "cli.command_unknown" } });
   expect(await tms("keys", "customer", "--typo", "x")).toMatchObject({ exit: 2, line: { code: "cli.usage" } });
   expect(await tms("pattern", "check", "/nonexistent")).toMatchObject({
     exit: 2,

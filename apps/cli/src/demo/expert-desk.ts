@@ -34,8 +34,9 @@ export async function layExpertDesk(context: LoopContext): Promise<ExpertDesk> {
   const [first] = experts;
   if (first === undefined) throw new Error("the ceremony made no expert");
   const caseId = need(context, "case");
-  const folder = join(desk, "package");
-  const draft = join(desk, "draft");
+  // A case of an earlier start left its own; nothing is ever overwritten.
+  const folder = join(desk, `package-${caseId}`);
+  const draft = join(desk, `draft-${caseId}`);
   return {
     exportPackage: ["case", "export", caseId, ...first.at, ...first.keys, "--out", folder],
     draft: ["pattern", "draft", "--from-package", folder, "--out", draft],

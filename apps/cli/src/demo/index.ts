@@ -1,3 +1,6 @@
+import { randomInt } from "node:crypto";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { AppError } from "@tms/records";
 import { failureOf as failureLine, sentenceOf } from "../shell/failure-line.ts";
@@ -32,7 +35,13 @@ export async function runDemo(args: readonly string[]): Promise<number> {
         process.stdout.write(`${JSON.stringify(result)}\n`);
         return result.ok ? 0 : 1;
       }
-      await runLive({ dataDir: directory.path, seed: options.seed, auto: options.auto, say, stop: stopSignal() });
+      await runLive({
+        dataDir: directory.path,
+        seed: liveSeed(options, directory.path),
+        auto: options.auto,
+        say,
+        stop: stopSignal(),
+      });
       return 0;
     } finally {
       await directory.release();
@@ -48,6 +57,14 @@ export async function runDemo(args: readonly string[]): Promise<number> {
   }
 }
 
+/**
+ * On data of an earlier start another threat is planted than before: the same one, if nobody cleaned it up, is known
+ * and rightly not told again.
+ */
+function liveSeed(options: { seed: number; isSeedGiven: boolean }, directory: string): number {
+  return options.isSeedGiven || !existsSync(join(directory, "portal")) ? options.seed : randomInt(2 ** 32);
+}
+
 function readOptions(args: readonly string[]) {
   try {
     const { values } = parseArgs({
@@ -56,13 +73,14 @@ function readOptions(args: readonly string[]) {
         once: { type: "boolean", default: false },
         auto: { type: "boolean", default: false },
         fresh: { type: "boolean", default: false },
-        "plant-seed": { type: "string", default: String(DEFAULT_SEED) },
+        "plant-seed": { type: "string" },
       },
     });
-    const seed = Number(values["plant-seed"]);
+    const given = values["plant-seed"];
+    const seed = given === undefined ? DEFAULT_SEED : Number(given);
     if (!Number.isInteger(seed) || seed < 0 || seed >= 2 ** 32)
       throw new Error("--plant-seed takes a whole number from 0 to 4294967295");
-    return { once: values.once, auto: values.auto, fresh: values.fresh, seed };
+    return { once: values.once, auto: values.auto, fresh: values.fresh, seed, isSeedGiven: given !== undefined };
   } catch (error) {
     return { reason: error instanceof Error ? error.message : String(error) };
   }

@@ -209,8 +209,11 @@ export class FakePortal {
 
   /** Resolves once `condition` holds; looked at again after each request that changed something. */
   async until(condition: () => boolean | Promise<boolean>): Promise<void> {
-    while (!(await condition())) {
-      await new Promise<void>((resolve) => this.#watchers.add(resolve));
+    for (;;) {
+      // Registered before the look: a change that comes while a condition reads files would else wake nobody.
+      const changed = new Promise<void>((resolve) => this.#watchers.add(resolve));
+      if (await condition()) return;
+      await changed;
     }
   }
 

@@ -22,6 +22,8 @@ export interface Found {
   planted: Planted;
   /** Ids of detections from before the planting. */
   earlierDetections: ReadonlySet<string>;
+  /** How often each endpoint had asked for a pattern before the planting. */
+  earlierRequests: ReadonlyMap<string, number>;
   endpoint: string;
   otherEndpoint: string;
   threat: string;

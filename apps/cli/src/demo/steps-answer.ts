@@ -1,5 +1,6 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import type { IncidentDetail } from "@tms/contracts/portal";
 import type { CustomerId, EndpointId, PatternId, RecordId } from "@tms/records";
 import { differencesAfterCleanup, differencesAfterUndo } from "./compare-endpoint.ts";
 import { layExpertDesk } from "./expert-desk.ts";
@@ -63,13 +64,13 @@ export async function deploy(context: LoopContext): Promise<void> {
       ? deployment
       : null;
   });
+  // Data that earlier starts left counts their patterns too.
+  const earlier = need(context, "earlierRequests");
   const { rows } = await atMitigator.listEndpoints({ query: {} });
-  const requests = (id: string) => rows.find((row) => row.id === id)?.patternRequests;
-  if (requests(need(context, "endpoint")) !== 1)
-    throw new StepFailed(
-      "pattern.endpoint_differs",
-      `The infected endpoint asked ${requests(need(context, "endpoint"))} times for the pattern.`,
-    );
+  const requests = (id: string) => (rows.find((row) => row.id === id)?.patternRequests ?? 0) - (earlier.get(id) ?? 0);
+  const asked = requests(need(context, "endpoint"));
+  if (asked !== 1)
+    throw new StepFailed("pattern.endpoint_differs", `The infected endpoint asked ${asked} times for the pattern.`);
   if (requests(need(context, "otherEndpoint")) !== 0)
     throw new StepFailed("pattern.endpoint_differs", "The other endpoint asked for the pattern.");
 }
@@ -95,15 +96,12 @@ export async function tell(context: LoopContext): Promise<void> {
   const customer = need(context, "customer") as CustomerId;
   const incident = await until("the incident with what was done", 20, async () => {
     const { rows } = await atPortal.listIncidents({ query: { customer } });
-    const row = rows.find(({ endpoints }) => endpoints.some(({ id }) => id === need(context, "endpoint")));
-    if (row === undefined) return null;
-    const detail = await atPortal.getIncident({ params: { id: row.id } });
-    return detail.done.length > 0 &&
-      detail.malicious.length > 0 &&
-      detail.recommended.length > 0 &&
-      detail.chains.length > 0
-      ? detail
-      : null;
+    // An earlier start's threat on this endpoint has an incident of its own: the one that tells of this event is meant.
+    for (const row of rows.filter(({ endpoints }) => endpoints.some(({ id }) => id === need(context, "endpoint")))) {
+      const detail = await atPortal.getIncident({ params: { id: row.id } });
+      if (detail.story.some(({ id }) => id === need(context, "event"))) return isTold(detail) ? detail : null;
+    }
+    return null;
   });
   context.found.incident = incident.id;
   const out = join(directory, "out");
@@ -117,6 +115,10 @@ export async function tell(context: LoopContext): Promise<void> {
     throw new StepFailed("report.failed", "The PDF report is no PDF.");
   await writeFile(context.found.html, html);
   await writeFile(context.found.pdf, pdf);
+}
+
+function isTold({ done, malicious, recommended, chains }: IncidentDetail): boolean {
+  return [done, malicious, recommended, chains].every(({ length }) => length > 0);
 }
 
 /** After the loop: the whole cleanup is undone and compared; `changed` counts the objects that the cleanup had changed. */

@@ -11,6 +11,8 @@ import { StepFailed, until } from "./until.ts";
 export async function detect(context: LoopContext): Promise<void> {
   const { installation, seed, truth } = context;
   const earlier = new Set((await detections(context)).map(({ id }) => id));
+  const before = await installation.atMitigator.listEndpoints({ query: {} });
+  context.found.earlierRequests = new Map(before.rows.map(({ id, patternRequests }) => [id, patternRequests]));
   const planted = await plant(seed, installation.sandboxes, context.planting);
   await truth.write(planted);
   context.found.planted = planted;

@@ -1,5 +1,5 @@
 import { parseArgs } from "node:util";
-import { AppError } from "@tms/records";
+import { AppError, startFailureOf } from "@tms/records";
 import { destination, pino } from "pino";
 import { type RunningAgent, startAgent } from "./app.ts";
 import { readConfig } from "./config.ts";
@@ -33,7 +33,8 @@ async function start(): Promise<void> {
     process.stderr.write(`${sentenceOf(error)}\n`);
     // The sentence says all of what we foresaw; only for the rest does somebody need the stack.
     if (!(error instanceof AppError)) log.error({ err: error }, "the agent did not start");
-    process.exit(1);
+    const failure = startFailureOf(error);
+    process.stdout.write(`${JSON.stringify(failure.line)}\n`, () => process.exit(failure.exit));
   }
 }
 

@@ -47,6 +47,7 @@ export {
   type RootCauseRecord,
 } from "./root-cause.ts";
 export type { CustomerScope, ProviderScope } from "./scope.ts";
+export { type StartFailure, startFailureOf } from "./start-failure.ts";
 export {
   CASE_STATE_TABLE,
   CASE_STATES,

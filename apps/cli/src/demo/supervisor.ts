@@ -141,7 +141,9 @@ async function endOf(child: ChildProcess, spec: ChildSpec, signal: AbortSignal):
 async function lastSentence(logFile: string): Promise<string> {
   if (!existsSync(logFile)) return "";
   const text = await readFile(logFile, "utf8");
-  return text.trim().split("\n").at(-1)?.slice(0, 600) ?? "";
+  const lines = text.trim().split("\n");
+  // A log line or the last line for programs says the same less readably.
+  return lines.findLast((line) => !line.startsWith("{"))?.slice(0, 600) ?? "";
 }
 
 async function stopChild(child: ChildProcess): Promise<void> {

@@ -30,15 +30,19 @@ test("a process's standard output is one line of JSON and its exit code the line
   const entry = { at: "2026-11-24T08:00:00.000Z", who: "anna", action: "downloaded", detail: "", hash: "0".repeat(64) };
   await writeFile(file, JSON.stringify([entry]));
 
-  const ends = await Promise.all([tms("verify", file), tms("portal")]);
+  const servers = ["portal", "mitigator", "agent"].map((name) => tms(name, "--config", "/nowhere/tms.json"));
+  const ends = await Promise.all([tms("verify", file), tms("portal"), ...servers]);
 
   const lines = ends.map(({ stdout }) => stdout.split("\n"));
-  expect(lines.map(({ length }) => length)).toEqual([2, 2]);
+  expect(lines.map(({ length }) => length)).toEqual([2, 2, 2, 2, 2]);
   const told = lines.map(([line = ""]) => JSON.parse(line) as Record<string, unknown>);
-  expect(ends.map(({ exit }) => exit)).toEqual([1, 2]);
+  expect(ends.map(({ exit }) => exit)).toEqual([1, 2, 2, 2, 2]);
   expect(told).toMatchObject([
     { schema: "tms.verify/1", ok: false, code: "verify.chain_broken" },
     { schema: "tms.process/1", ok: false, code: "cli.usage" },
+    { schema: "tms.process/1", ok: false, code: "start.config_invalid" },
+    { schema: "tms.process/1", ok: false, code: "start.config_invalid" },
+    { schema: "tms.process/1", ok: false, code: "start.config_invalid" },
   ]);
 });
 

@@ -1,8 +1,9 @@
-import { AppError, isErrorCode } from "@tms/records";
+import { AppError, isErrorCode, startFailureOf } from "@tms/records";
 import { type Closing, createClosing } from "./closing.ts";
 
 // The frame of every server process.
-// I1  A failed start prints one sentence with its cure on stderr, ends with 1, and leaves nothing half-started.
+// I1  A failed start prints one sentence with its cure on stderr and the same as one JSON line on stdout, ends with 1,
+//     or with 2 if the configuration is at fault, and leaves nothing half-started.
 // I2  SIGTERM, SIGINT and the loss of the parent end in the same orderly stop, in reverse order of opening.
 // I3  A stop that hangs is cut after STOP_DEADLINE_MS; a second signal cuts it at once.
 
@@ -37,9 +38,11 @@ export async function runMain(
     await closeAll(opened);
     process.exit(0);
   } catch (error) {
+    const failure = startFailureOf(asStartError(error) ?? error);
     if (!stop.signal.aborted) process.stderr.write(`${startSentence(name, error)}\n`);
     await closeAll(opened);
-    process.exit(stop.signal.aborted ? 0 : 1);
+    if (stop.signal.aborted) process.exit(0);
+    process.stdout.write(`${JSON.stringify(failure.line)}\n`, () => process.exit(failure.exit));
   }
 }
 

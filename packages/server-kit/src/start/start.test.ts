@@ -168,14 +168,21 @@ describe("runMain", () => {
     },
   );
 
-  test("a start that fails half-way closes what it opened, says one sentence and ends with 1", async () => {
+  test("a start that fails half-way closes what it opened, says one sentence, ends in one line and with 1", async () => {
     await using place = await withDirectory();
     const { output, ended } = await run(place, `throw new AppError("start.port_in_use", { port: 8440 });`);
 
     const code = await ended;
 
     expect(code).toBe(1);
-    expect(output.out).toBe("closed second\nclosed first\n");
+    const lines = output.out.trimEnd().split("\n");
+    expect(lines.slice(0, -1)).toEqual(["closed second", "closed first"]);
+    expect(JSON.parse(lines.at(-1) ?? "")).toMatchObject({
+      schema: "tms.process/1",
+      ok: false,
+      code: "start.port_in_use",
+      details: { port: 8440 },
+    });
     expect(output.err).toBe(
       "A port is in use by another program. End that program, or set another port. (port: 8440)\n",
     );

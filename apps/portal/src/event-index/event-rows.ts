@@ -41,47 +41,70 @@ export interface RowPlace {
   customer: CustomerId;
   product: ProductId;
   stream: Stream;
-  batch: { id: string; epoch: string; receivedAt: Date; firstShortNumber: number };
-  /** Place among the batch's new records. */
-  index: number;
+  batch: { id: string; epoch: string; receivedAt: Date };
 }
 
+const COMMON_COLUMNS = [
+  "customer",
+  "product",
+  "epoch",
+  "number",
+  "batch",
+  "id",
+  "endpoint",
+  "kind",
+  "occurred_at",
+  "received_at",
+  "body",
+] as const;
+
+/** Of each stream's table in the order of `valuesOf`; a threat event's short number, known last, follows them. */
+export const INSERT_COLUMNS = {
+  audit: COMMON_COLUMNS,
+  "root-cause": [...COMMON_COLUMNS, "chain", "threat"],
+  "threat-events": [
+    ...COMMON_COLUMNS,
+    "chain",
+    "threat",
+    "status",
+    "severity",
+    "host",
+    "threat_name",
+    "rule_id",
+    "clock_offset_ms",
+    "short_number",
+  ],
+} as const satisfies Record<Stream, readonly string[]>;
+
 /** One row of the event store; `body` is the record's line exactly as it was sent. */
-export function rowOf({ number, line, record }: NumberedRecord, place: RowPlace): Record<string, unknown> {
-  const common = {
-    customer: place.customer,
-    product: place.product,
-    epoch: place.batch.epoch,
+export function valuesOf(
+  { number, line, record }: NumberedRecord,
+  { customer, product, stream, batch }: RowPlace,
+): (string | number | null)[] {
+  const values = [
+    customer,
+    product,
+    batch.epoch,
     number,
-    batch: place.batch.id,
-    id: record.id,
-    endpoint: record.endpoint,
-    kind: record.kind,
-    occurred_at: storeTime(record.occurredAt),
-    received_at: place.batch.receivedAt.toISOString().replace("T", " ").replace("Z", ""),
-    body: line,
-  };
-  switch (place.stream) {
+    batch.id,
+    record.id,
+    record.endpoint,
+    record.kind,
+    storeTime(record.occurredAt),
+    batch.receivedAt.toISOString().replace("T", " ").replace("Z", ""),
+    line,
+  ];
+  switch (stream) {
     case "audit":
-      return common;
+      return values;
     case "root-cause": {
-      const body = record.body as RootCauseBody;
-      return { ...common, chain: body.chain, threat: body.threatId };
+      const { chain, threatId } = record.body as RootCauseBody;
+      return [...values, chain, threatId];
     }
     case "threat-events": {
-      const body = record.body as ThreatEventBody;
-      return {
-        ...common,
-        chain: body.chain ?? null,
-        threat: body.threatId,
-        status: body.status,
-        severity: body.threat.severity,
-        host: body.host,
-        threat_name: body.threat.name,
-        rule_id: body.threat.ruleId,
-        short_number: place.batch.firstShortNumber + place.index,
-        clock_offset_ms: record.relay?.clockOffsetMs ?? null,
-      };
+      const { chain, threatId, status, host, threat } = record.body as ThreatEventBody;
+      const offset = record.relay?.clockOffsetMs ?? null;
+      return [...values, chain ?? null, threatId, status, threat.severity, host, threat.name, threat.ruleId, offset];
     }
   }
 }

@@ -13,7 +13,7 @@ import {
   type ThreatId,
 } from "@tms/records";
 import type { StreamPlace } from "./batch-to-index.ts";
-import { EVENT_COLUMNS, type EventRowOut, eventOf, rowOf } from "./event-rows.ts";
+import { EVENT_COLUMNS, type EventRowOut, eventOf, INSERT_COLUMNS, valuesOf } from "./event-rows.ts";
 import type { IndexStreamDeps } from "./index-stream.ts";
 import type { EventFilter, Page, StoredEvent } from "./stored-event.ts";
 import { tabSeparated } from "./tab-separated.ts";
@@ -77,11 +77,21 @@ export function createEventStore(client: ClickHouseClient): EventStore {
         }
         return found;
       },
-      async insert(scope, { product, stream }, batch, records) {
-        const rowsToInsert = records.map((record, index) =>
-          rowOf(record, { customer: scope.customer, product, stream, batch, index }),
-        );
-        await insertRows(client, TABLE_OF[stream], rowsToInsert);
+      rowOf: (scope, { product, stream }, batch) => {
+        const place = { customer: scope.customer, product, stream, batch };
+        return (record) => tabSeparated(valuesOf(record, place));
+      },
+      async insert({ stream }, rowsToInsert, firstShortNumber) {
+        const lines =
+          stream === "threat-events"
+            ? rowsToInsert.map((row, index) => `${row}\t${firstShortNumber + index}`)
+            : rowsToInsert;
+        // The client's own insert prints rows one by one through a stream of objects; this sends the text as it is.
+        const { stream: answer } = await client.exec({
+          query: `insert into ${TABLE_OF[stream]} (${INSERT_COLUMNS[stream].join(", ")}) format TabSeparated`,
+          values: Readable.from([Buffer.from(`${lines.join("\n")}\n`)], { objectMode: false }),
+        });
+        await finished(answer.resume());
       },
       async countOfBatch(scope, { product, stream }, batch) {
         const found = await rows<{ n: string }>(
@@ -145,16 +155,6 @@ export function createEventStore(client: ClickHouseClient): EventStore {
       return new Map(found.map((row) => [row.product, Number(row.n)]));
     },
   };
-}
-
-async function insertRows(client: ClickHouseClient, table: string, rows: readonly Record<string, unknown>[]) {
-  const columns = Object.keys(rows[0] ?? {});
-  // The client's own insert prints rows one by one through a stream of objects; this sends the text as it is.
-  const { stream } = await client.exec({
-    query: `insert into ${table} (${columns.join(", ")}) format TabSeparated`,
-    values: Readable.from([tabSeparated(rows, columns)], { objectMode: false }),
-  });
-  await finished(stream.resume());
 }
 
 function viewOf(stream: Stream): string {

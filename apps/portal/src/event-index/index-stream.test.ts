@@ -60,8 +60,9 @@ function world(batches: Line[][], change: Partial<IndexStreamDeps> = {}) {
     events: {
       present: async (_scope, _place, ids) =>
         new Map(ids.flatMap((id) => (stored.has(id) ? [[id, stored.get(id) ?? ""] as const] : []))),
-      async insert(_scope, _place, batch, records) {
-        for (const { record } of records) stored.set(record.id, batch.id);
+      rowOf: (_scope, _place, batch) => (numbered) => `${numbered.record.id} ${batch.id}`,
+      async insert(_place, lines) {
+        for (const [id, batch] of lines.map((line) => line.split(" "))) stored.set(id as RecordId, batch ?? "");
       },
       countOfBatch: async (_scope, _place, { id }) => [...stored.values()].filter((one) => one === id).length,
     },
@@ -138,7 +139,12 @@ test("a backlog goes on to the other slices in turns, and each batch once and in
 
 test("an insert that stored fewer rows than were sent is not taken for done", async () => {
   const { indexStream, results } = world([[good(), good()]], {
-    events: { present: async () => new Map(), insert: async () => undefined, countOfBatch: async () => 1 },
+    events: {
+      present: async () => new Map(),
+      rowOf: () => () => "",
+      insert: async () => undefined,
+      countOfBatch: async () => 1,
+    },
   });
 
   await expect(indexStream(SCOPE, PLACE)).rejects.toMatchObject({ code: "store.unavailable" });

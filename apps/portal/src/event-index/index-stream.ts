@@ -38,13 +38,10 @@ export interface IndexStreamDeps {
   events: {
     /** Which of these ids stand in the store, and from which batch. */
     present(scope: CustomerScope, place: StreamPlace, ids: readonly RecordId[]): Promise<Map<RecordId, string>>;
+    /** What makes a record's row of this batch, but for its short number. */
+    rowOf(scope: CustomerScope, place: StreamPlace, batch: BatchToIndex): (record: NumberedRecord) => string;
     /** One batch, one insert. */
-    insert(
-      scope: CustomerScope,
-      place: StreamPlace,
-      batch: { id: string; epoch: string; receivedAt: Date; firstShortNumber: number },
-      records: readonly NumberedRecord[],
-    ): Promise<void>;
+    insert(place: StreamPlace, rows: readonly string[], firstShortNumber: number): Promise<void>;
     countOfBatch(
       scope: CustomerScope,
       place: StreamPlace,
@@ -93,7 +90,7 @@ async function handOnWaiting(deps: IndexStreamDeps, scope: CustomerScope, place:
   if (handOn === undefined) return;
   const ahead = createReadAhead(async (arrival) => {
     const batch = await deps.batchAfter(scope, { ...place, arrival });
-    return batch && { batch, read: met(readBatch(deps.readRecords, scope, batch)) };
+    return batch && { batch, read: met(readBatch(deps.readRecords, scope, batch, ({ record }) => record)) };
   });
   const handOnNext = () =>
     deps.cursor.locked(scope, place, async (tx) => {
@@ -101,13 +98,7 @@ async function handOnWaiting(deps: IndexStreamDeps, scope: CustomerScope, place:
       const next = await ahead.after(tx.handedOnTo);
       if (next === null) return false;
       const { records } = await next.read;
-      if (records.length > 0) {
-        await handOn(
-          scope,
-          place.product,
-          records.map(({ record }) => record),
-        );
-      }
+      if (records.size > 0) await handOn(scope, place.product, [...records.values()]);
       await tx.handedOn(next.batch.arrival);
       return true;
     });
@@ -116,7 +107,8 @@ async function handOnWaiting(deps: IndexStreamDeps, scope: CustomerScope, place:
 
 interface Begun {
   batch: BatchToIndex;
-  read: Promise<BatchRecords>;
+  /** The records' rows: made ahead too, so that the store never waits for them. */
+  read: Promise<BatchRecords<string>>;
   /**
    * Whether records may stand in the store already. In a stream's first epoch only a run of the same batch that crashed
    * before its commit can have put them there; looking for ids costs in proportion to all that the product ever sent.
@@ -134,7 +126,7 @@ async function beginIndexing(
   const crashed = async () => (await deps.events.countOfBatch(scope, of, batch)) > 0;
   return {
     batch,
-    read: met(readBatch(deps.readRecords, scope, batch)),
+    read: met(readBatch(deps.readRecords, scope, batch, deps.events.rowOf(scope, of, batch))),
     mayStand: batch.isFirstEpoch ? met(crashed()) : Promise.resolve(true),
   };
 }
@@ -145,21 +137,21 @@ async function indexBatch(
   { place, batch, read, mayStand }: Begun & { place: StreamPlace },
 ): Promise<{ result: IndexedBatch; keptAside: KeptAside[] }> {
   const { records, keptAside, repeatedWithin } = await read;
-  const ids = records.map(({ record }) => record.id);
   const present =
-    ids.length > 0 && (await mayStand) ? await deps.events.present(scope, place, ids) : new Map<RecordId, string>();
-  const fresh = records.filter(({ record }) => !present.has(record.id));
+    records.size > 0 && (await mayStand)
+      ? await deps.events.present(scope, place, [...records.keys()])
+      : new Map<RecordId, string>();
+  const fresh = [...records].filter(([id]) => !present.has(id)).map(([, row]) => row);
   // Rows that a crashed run of this very batch inserted are its own new ids, not repeats.
   const own = [...present.values()].filter((from) => from === batch.id).length;
   if (fresh.length > 0) {
     const firstShortNumber =
       place.stream === "threat-events" ? await deps.cursor.reserveShortNumbers(scope, fresh.length) : 0;
-    const target = { id: batch.id, epoch: batch.epoch, receivedAt: batch.receivedAt, firstShortNumber };
-    await deps.events.insert(scope, place, target, fresh);
+    await deps.events.insert(place, fresh, firstShortNumber);
   }
   const newIds = fresh.length + own;
   const stored = newIds === 0 ? 0 : await deps.events.countOfBatch(scope, place, batch);
   if (stored !== newIds) throw new AppError("store.unavailable", { batch: batch.id, expected: newIds, stored });
-  const repeated = records.length - newIds + repeatedWithin;
+  const repeated = records.size - newIds + repeatedWithin;
   return { result: { newIds, repeated, keptAside: keptAside.length }, keptAside };
 }

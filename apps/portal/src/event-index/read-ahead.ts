@@ -8,8 +8,9 @@ export type ReadRecords = (
   blobKey: string,
 ) => AsyncIterable<{ number: number; line: string; record: LinkRecord | null; problem: string | null }>;
 
-export interface BatchRecords {
-  records: NumberedRecord[];
+/** @typeParam Kept What the caller keeps of each record. */
+export interface BatchRecords<Kept> {
+  records: Map<RecordId, Kept>;
   keptAside: KeptAside[];
   repeatedWithin: number;
 }
@@ -42,24 +43,25 @@ export function met<T>(promise: Promise<T>): Promise<T> {
 }
 
 const YIELD_AFTER_RECORDS = 200;
-const NOTHING: BatchRecords = { records: [], keptAside: [], repeatedWithin: 0 };
 
-export async function readBatch(
+/** Reads and checks a batch's records; `keep` is all that stays of each in memory. */
+export async function readBatch<Kept>(
   readRecords: ReadRecords,
   scope: CustomerScope,
   batch: BatchToIndex,
-): Promise<BatchRecords> {
-  // A gap has no records; an unreadable batch is counted whole from its row.
-  if (batch.gap !== null || !batch.readable) return NOTHING;
-  const records = new Map<RecordId, NumberedRecord>();
+  keep: (record: NumberedRecord) => Kept,
+): Promise<BatchRecords<Kept>> {
+  const records = new Map<RecordId, Kept>();
   const keptAside: KeptAside[] = [];
+  // A gap has no records; an unreadable batch is counted whole from its row.
+  if (batch.gap !== null || !batch.readable) return { records, keptAside, repeatedWithin: 0 };
   let repeatedWithin = 0;
   for await (const { number, line, record, problem } of readRecords(scope, batch.blobKey)) {
     if (record === null) keptAside.push({ number, reason: (problem ?? "malformed").slice(0, 300) });
     else if (records.has(record.id)) repeatedWithin += 1;
-    else records.set(record.id, { number, line, record });
+    else records.set(record.id, keep({ number, line, record }));
     // Checking 10,000 records takes 0.2 s: the rest of this process, be it only an insert's body on its way, goes on.
     if ((records.size + keptAside.length) % YIELD_AFTER_RECORDS === 0) await setImmediate();
   }
-  return { records: [...records.values()], keptAside, repeatedWithin };
+  return { records, keptAside, repeatedWithin };
 }

@@ -38,7 +38,10 @@ test("whatever a row holds comes back as it was, and no value becomes another co
 
   const { stream } = await client.exec({
     query: `insert into ${table} (number, a, b, n) format TabSeparated`,
-    values: Readable.from([tabSeparated(rows, ["number", "a", "b", "n"])], { objectMode: false }),
+    values: Readable.from(
+      rows.map(({ number, a, b, n }) => `${tabSeparated([number, a, b, n])}\n`),
+      { objectMode: false },
+    ),
   });
   await finished(stream.resume());
 

@@ -5,14 +5,13 @@ const ESCAPES: Record<string, string> = { "\\": "\\\\", "\t": "\\t", "\n": "\\n"
 const SPECIAL = /[\\\t\n\r\0]/;
 const ALL_SPECIAL = new RegExp(SPECIAL, "g");
 
-/** @param columns Names in the order of the statement's column list. */
-export function tabSeparated(rows: readonly Record<string, unknown>[], columns: readonly string[]): Buffer {
-  const lines = rows.map((row) => columns.map((column) => fieldOf(row[column])).join("\t"));
-  return Buffer.from(`${lines.join("\n")}\n`);
+/** One row without its line end; values in the order of the statement's column list. */
+export function tabSeparated(values: readonly (string | number | null)[]): string {
+  return values.map(fieldOf).join("\t");
 }
 
-function fieldOf(value: unknown): string {
-  if (value === null || value === undefined) return "\\N";
-  const text = String(value);
-  return SPECIAL.test(text) ? text.replace(ALL_SPECIAL, (character) => ESCAPES[character] ?? character) : text;
+function fieldOf(value: string | number | null): string {
+  if (value === null) return "\\N";
+  if (typeof value === "number") return String(value);
+  return SPECIAL.test(value) ? value.replace(ALL_SPECIAL, (character) => ESCAPES[character] ?? character) : value;
 }

@@ -74,6 +74,9 @@ test("what an ended epoch sealed and never sent is lost", () => {
 
 test("the store's time keeps microseconds and bounds absurd clocks", () => {
   expect(storeTime("2026-11-24T09:00:00.123456+01:00")).toBe("2026-11-24 08:00:00.123456");
+  expect(storeTime("2026-11-24T09:00:00Z")).toBe("2026-11-24 09:00:00.000000");
+  expect(storeTime("2026-11-24T09:00:00.123456789Z")).toBe("2026-11-24 09:00:00.123456");
+  expect(storeTime("1899-12-31T00:00:00Z").slice(0, 4)).toBe("1900");
   expect(storeTime("0001-01-01T00:00:00Z").slice(0, 4)).toBe("1900");
   expect(storeTime("9999-01-01T00:00:00Z").slice(0, 4)).toBe("2299");
 });

@@ -78,7 +78,8 @@ export function createEventStore(client: ClickHouseClient): EventStore {
         return found;
       },
       rowOf: (scope, { product, stream }, batch) => {
-        const place = { customer: scope.customer, product, stream, batch };
+        const receivedAt = batch.receivedAt.toISOString().replace("T", " ").replace("Z", "");
+        const place = { customer: scope.customer, product, stream, batch, receivedAt };
         return (record) => tabSeparated(valuesOf(record, place));
       },
       async insert({ stream }, rowsToInsert, firstShortNumber) {

@@ -5,6 +5,7 @@ import { parseArgs } from "node:util";
 import { AppError } from "@tms/records";
 import { failureOf as failureLine, sentenceOf } from "../shell/failure-line.ts";
 import { openDataDirectory } from "./data-directory.ts";
+import { ANY_PORTS, DEFAULT_PORTS } from "./installation.ts";
 import { runLive } from "./live.ts";
 import { runOnce } from "./once.ts";
 import { failureOf } from "./until.ts";
@@ -20,7 +21,9 @@ const DEFAULT_SEED = 1;
 export async function runDemo(args: readonly string[]): Promise<number> {
   const options = readOptions(args);
   if ("reason" in options) {
-    process.stderr.write(`${options.reason}\nUsage: npm start -- [--once] [--plant-seed N] [--auto] [--fresh]\n`);
+    process.stderr.write(
+      `${options.reason}\nUsage: npm start -- [--once] [--plant-seed N] [--auto] [--fresh] [--any-ports]\n`,
+    );
     const usage = failureLine({ schema: "tms.once/1" }, new AppError("cli.usage", { reason: options.reason }));
     if (args.includes("--once")) process.stdout.write(`${JSON.stringify(usage.line)}\n`);
     return usage.exit;
@@ -39,6 +42,7 @@ export async function runDemo(args: readonly string[]): Promise<number> {
         dataDir: directory.path,
         seed: liveSeed(options, directory.path),
         auto: options.auto,
+        ports: options.anyPorts ? ANY_PORTS : DEFAULT_PORTS,
         say,
         stop: stopSignal(),
       });
@@ -73,6 +77,7 @@ function readOptions(args: readonly string[]) {
         once: { type: "boolean", default: false },
         auto: { type: "boolean", default: false },
         fresh: { type: "boolean", default: false },
+        "any-ports": { type: "boolean", default: false },
         "plant-seed": { type: "string" },
       },
     });
@@ -80,7 +85,14 @@ function readOptions(args: readonly string[]) {
     const seed = given === undefined ? DEFAULT_SEED : Number(given);
     if (!Number.isInteger(seed) || seed < 0 || seed >= 2 ** 32)
       throw new Error("--plant-seed takes a whole number from 0 to 4294967295");
-    return { once: values.once, auto: values.auto, fresh: values.fresh, seed, isSeedGiven: given !== undefined };
+    return {
+      once: values.once,
+      auto: values.auto,
+      fresh: values.fresh,
+      anyPorts: values["any-ports"],
+      seed,
+      isSeedGiven: given !== undefined,
+    };
   } catch (error) {
     return { reason: error instanceof Error ? error.message : String(error) };
   }

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { chmod, mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type DemoStores, startStores } from "./demo-stores.ts";
@@ -10,6 +11,8 @@ import { type ReadyMessage, type SupervisedChild, superviseChild } from "./super
 export const AGENT_HOSTS = ["ws-0142", "ws-0167"] as const;
 const HOST = "127.0.0.1";
 const POLL_MS = 200;
+/** Written when all listen: those of a start that failed bind nobody. */
+const PORTS_FILE = "ports.json";
 
 interface Address {
   host: string;
@@ -72,9 +75,10 @@ export interface Installation {
   stop(): Promise<void>;
 }
 
+/** @param wanted Ports of a first start; later ones take the same again, because everybody knows them by then. */
 export async function startInstallation(
   directory: string,
-  ports: Ports,
+  wanted: Ports,
   say: (line: string) => void,
 ): Promise<Installation> {
   await mkdir(directory, { recursive: true });
@@ -87,14 +91,25 @@ export async function startInstallation(
     say("Starting PostgreSQL and the event store.");
     const stores = await startStores(directory);
     running.push(stores);
+    const ports = await portsOf(directory, wanted);
     say("Starting the portal.");
     const portal = await superviseChild(await portalSpec(directory, ports, stores), say);
     running.push(portal);
-    await keepPorts(directory, "portal", portalListen(portal.ready()));
+    const portalAddresses = portalListen(portal.ready());
+    await listenAgainOn(directory, "portal", portalAddresses);
     say("Starting the mitigator.");
     const mitigator = await superviseChild(await mitigatorSpec(directory, ports, stores), say);
     running.push(mitigator);
-    await keepPorts(directory, "mitigator", mitigatorListen(mitigator.ready()));
+    const mitigatorAddresses = mitigatorListen(mitigator.ready());
+    await listenAgainOn(directory, "mitigator", mitigatorAddresses);
+    await keepPorts(directory, {
+      console: portalAddresses.console.port,
+      statusServer: portalAddresses.statusServer.port,
+      logServerSsl: portalAddresses.logServerSsl.port,
+      logServerSsh: portalAddresses.logServerSsh.port,
+      mitigatorConsole: mitigatorAddresses.console.port,
+      agents: mitigatorAddresses.agents.port,
+    });
     const portalConsole = String(portal.ready().console);
     const mitigatorConsole = String(mitigator.ready().console);
     const portalCa = join(directory, "portal", "ca.pem");
@@ -171,18 +186,27 @@ async function mitigatorSpec(directory: string, ports: Ports, stores: DemoStores
 }
 
 /** A process that fell must come back on the ports it had, also where the system had chosen them. */
-async function keepPorts(directory: string, name: string, listen: object): Promise<void> {
+async function listenAgainOn(directory: string, name: string, listen: object): Promise<void> {
   const file = join(directory, `${name}.json`);
   const config = JSON.parse(await readFile(file, "utf8")) as object;
   await writeFile(file, `${JSON.stringify({ ...config, listen }, null, 2)}\n`, { mode: 0o600 });
 }
 
-function portalListen(ready: ReadyMessage): object {
+async function keepPorts(directory: string, ports: Ports): Promise<void> {
+  await writeFile(join(directory, PORTS_FILE), `${JSON.stringify(ports, null, 2)}\n`);
+}
+
+async function portsOf(directory: string, wanted: Ports): Promise<Ports> {
+  const file = join(directory, PORTS_FILE);
+  return existsSync(file) ? (JSON.parse(await readFile(file, "utf8")) as Ports) : wanted;
+}
+
+function portalListen(ready: ReadyMessage) {
   const { console, statusServer, logServer } = ready as unknown as PortalReady;
   return { console: addressOf(console), statusServer, logServerSsl: logServer.ssl, logServerSsh: logServer.ssh };
 }
 
-function mitigatorListen(ready: ReadyMessage): object {
+function mitigatorListen(ready: ReadyMessage) {
   const { console, agents } = ready as unknown as MitigatorReady;
   return { console: addressOf(console), agents };
 }

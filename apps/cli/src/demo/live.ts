@@ -1,7 +1,7 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { pasteableCommands } from "./expert-desk.ts";
-import { DEFAULT_PORTS, type Installation, setUpPeople, startInstallation } from "./installation.ts";
+import { type Installation, type Ports, setUpPeople, startInstallation } from "./installation.ts";
 import { readLogOns } from "./log-ons.ts";
 import type { LoopContext } from "./loop-context.ts";
 import { demoCeremony } from "./once.ts";
@@ -17,13 +17,14 @@ export async function runLive(input: {
   dataDir: string;
   seed: number;
   auto: boolean;
+  ports: Ports;
   say: (line: string) => void;
   stop: AbortSignal;
 }): Promise<void> {
-  const { dataDir, seed, auto, say, stop } = input;
+  const { dataDir, seed, auto, ports, say, stop } = input;
   await mkdir(join(dataDir, "out"), { recursive: true });
   const ceremony = await demoCeremony(dataDir);
-  const installation = await startInstallation(dataDir, DEFAULT_PORTS, say);
+  const installation = await startInstallation(dataDir, ports, say);
   const planting: LoopContext["planting"] = [];
   try {
     if (stop.aborted) return;

@@ -5,7 +5,7 @@ export const START_ERRORS = {
     status: 500,
     level: "error",
     text: "A port is in use by another program.",
-    cure: "End that program, or set another port.",
+    cure: "End that program, or set another port. A demo takes free ones: npm start -- --fresh --any-ports.",
   },
   "start.directory_unwritable": {
     status: 500,

@@ -184,7 +184,7 @@ describe("runMain", () => {
       details: { port: 8440 },
     });
     expect(output.err).toBe(
-      "A port is in use by another program. End that program, or set another port. (port: 8440)\n",
+      "A port is in use by another program. End that program, or set another port. A demo takes free ones: npm start -- --fresh --any-ports. (port: 8440)\n",
     );
   });
 });

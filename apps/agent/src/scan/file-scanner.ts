@@ -17,6 +17,12 @@ const MAY_CHANGE_UNSEEN_MS = 2000;
 /** Says something of the moment and nothing of the file's content: the file is tried again at the next look. */
 const PASSING: readonly ErrorCode[] = ["scan.engine_failed", "scan.input_unreadable"];
 
+/**
+ * A scan that ran out of time may only have met a busy machine: it is tried again, but not for ever, because a file made to
+ * be slow would then cost DEADLINE_MS at each look.
+ */
+const MAX_TIMEOUTS = 3;
+
 export interface ScanHit {
   path: Buffer;
   sha256: Sha256;
@@ -45,6 +51,7 @@ export class FileScanner {
   readonly #clock: Clock;
   readonly #bySignature = new Map<string, Result>();
   readonly #byContent = new Map<string, Match[]>();
+  readonly #timeouts = new Map<string, number>();
 
   constructor(engine: ScanEngine, watched: WatchedPaths, clock: Clock) {
     this.#engine = engine;
@@ -64,8 +71,7 @@ export class FileScanner {
       const result = known ?? (await this.#scanFile(rules, file));
       if (known === undefined) {
         report.scanned += 1;
-        const isPassing = "code" in result && PASSING.includes(result.code);
-        if (!isPassing && file.changedMs < settledMs) keep(this.#bySignature, key, result);
+        if (!this.#isPassing(key, result) && file.changedMs < settledMs) keep(this.#bySignature, key, result);
       }
       if ("code" in result) report.problems.push({ path: file.path, code: result.code });
       else if (result.matches.length > 0) {
@@ -78,6 +84,14 @@ export class FileScanner {
       }
     }
     return report;
+  }
+
+  #isPassing(key: string, result: Result): boolean {
+    if (!("code" in result)) return false;
+    if (result.code !== "scan.timeout") return PASSING.includes(result.code);
+    const timeouts = (this.#timeouts.get(key) ?? 0) + 1;
+    keep(this.#timeouts, key, timeouts);
+    return timeouts < MAX_TIMEOUTS;
   }
 
   async #scanFile(rules: RuleSet, file: FoundFile): Promise<Result> {

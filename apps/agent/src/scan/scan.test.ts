@@ -11,6 +11,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
+import { AppError } from "@tms/records";
 import { createScanEngine, type RuleSet, type ScanEngine } from "@tms/scan-engine";
 import { TestClock } from "@tms/testkit";
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
@@ -125,6 +126,29 @@ test("a file that could not be read in one moment is read in the next, though no
   expect(hidden.hit).toEqual([]);
   expect(hit).toEqual(["b"]);
   expect(problems).toEqual([]);
+});
+
+test("a scan that ran out of time is tried again, three times in all, and said to be missing each time", async () => {
+  const { first, given, hook, clock, look } = world();
+  writeFileSync(join(first, "slow"), MARKER);
+  clock.advance(60_000);
+  hook.beforeScan = () => {
+    throw new AppError("scan.timeout");
+  };
+  const looks = [await look(), await look()];
+  hook.beforeScan = () => undefined;
+  const inTime = await look();
+  writeFileSync(join(first, "slower"), HARMLESS);
+  clock.advance(60_000);
+  hook.beforeScan = () => {
+    throw new AppError("scan.timeout");
+  };
+
+  for (let count = 0; count < 5; count += 1) looks.push(await look());
+
+  expect(inTime.hit).toEqual(["slow"]);
+  expect(looks.flatMap(({ problems }) => problems.map(({ code }) => code))).toEqual(Array(7).fill("scan.timeout"));
+  expect(given.filter((text) => text === HARMLESS)).toHaveLength(3);
 });
 
 test("what did not change is not read again, and the same bytes under two names are scanned once", async () => {

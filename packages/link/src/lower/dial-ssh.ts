@@ -67,7 +67,8 @@ export async function dialSsh(
       client.on("error", () => undefined);
       resolve(client);
     });
-    client.once("error", (error: Error & { level?: string }) => {
+    // Not once: a reset is told as two errors, and the second would end the process.
+    client.on("error", (error: Error & { level?: string }) => {
       if (foreignKey !== null) fail(new AppError("link.pin_mismatch", { ...to, found: foreignKey }, { cause: error }));
       else fail(logOnError(error, { to, byPassword: logOn.password !== undefined }));
     });

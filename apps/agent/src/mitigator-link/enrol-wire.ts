@@ -92,4 +92,9 @@ async function registerAtFirst(
   throw unreachable ?? new AppError("start.config_invalid", { key: "token", why: "it names no address" });
 }
 
-const LINE_PROBLEMS: readonly string[] = ["link.unreachable", "link.timeout", "link.name_unknown"];
+const LINE_PROBLEMS: readonly string[] = [
+  "link.unreachable",
+  "link.protocol_wrong",
+  "link.timeout",
+  "link.name_unknown",
+];

@@ -19,6 +19,7 @@ const NOT_HERE: readonly ErrorCode[] = [
   "verify.root_missing",
   "verify.kind_unknown",
   "link.unreachable",
+  "link.protocol_wrong",
   "link.timeout",
   "link.name_unknown",
   "start.package_missing",

@@ -7,6 +7,7 @@ import { type Address, openTunnel } from "./open-tunnel.ts";
 // The SSH client of a lower party. AES-GCM only: OpenSSL does it natively, whatever ssh2's own binding does.
 
 export const SSH_CIPHERS = ["aes128-gcm@openssh.com", "aes256-gcm@openssh.com"] as const;
+const SSH_GREETING = /^(?:[\t\x20-\x7e]*\r?\n)*SSH-2\.0-/;
 const READY_TIMEOUT_MS = 20_000;
 const KEEPALIVE_MS = 15_000;
 const KEEPALIVE_MISSES = 3;
@@ -23,7 +24,7 @@ export interface SshLogOn {
 /**
  * Opens an authenticated SSH connection over `openTunnel`.
  *
- * @throws {AppError} `link.pin_mismatch` for a foreign host key, `link.credentials_wrong` or `link.identity_unknown`
+ * @throws {AppError} `link.protocol_wrong` for a server of something else, `link.pin_mismatch` for a foreign host key, `link.credentials_wrong` or `link.identity_unknown`
  *   for a refused log-on, else what dialling throws.
  */
 export async function dialSsh(
@@ -34,6 +35,11 @@ export async function dialSsh(
   const sock = await openTunnel(to, options);
   const client = new ssh2.Client();
   let foreignKey: string | null = null;
+  let isSsh = true;
+  // A server of SSH says so first (RFC 4253, 4.2); lines before its name are allowed, bytes that are no text are not.
+  sock.once("data", (first: Buffer) => {
+    isSsh = SSH_GREETING.test(first.toString("latin1"));
+  });
   const config: ConnectConfig = {
     sock,
     username: logOn.username,
@@ -70,9 +76,12 @@ export async function dialSsh(
     // Not once: a reset is told as two errors, and the second would end the process.
     client.on("error", (error: Error & { level?: string }) => {
       if (foreignKey !== null) fail(new AppError("link.pin_mismatch", { ...to, found: foreignKey }, { cause: error }));
+      else if (!isSsh) fail(new AppError("link.protocol_wrong", { ...to }, { cause: error }));
       else fail(logOnError(error, { to, byPassword: logOn.password !== undefined }));
     });
-    client.once("close", () => fail(new AppError("link.unreachable", { ...to, reason: "closed" })));
+    client.once("close", () =>
+      fail(new AppError(isSsh ? "link.unreachable" : "link.protocol_wrong", { ...to, reason: "closed" })),
+    );
     client.connect(config);
   });
 }

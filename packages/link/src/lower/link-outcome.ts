@@ -20,6 +20,7 @@ export function judgeFailure(error: unknown): LinkFailure {
 
 const PASSING: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "link.unreachable",
+  "link.protocol_wrong",
   "link.timeout",
   "request.rate_limited",
   "store.unavailable",

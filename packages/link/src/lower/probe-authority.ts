@@ -4,6 +4,7 @@ import { connect as connectTls, type DetailedPeerCertificate } from "node:tls";
 import { AppError, type Sha256 } from "@tms/records";
 import { spkiOfCertificate } from "../authority/spki.ts";
 import { type Address, openTunnel } from "./open-tunnel.ts";
+import { handshakeError } from "./tls-client.ts";
 
 export interface ProbedAuthority {
   /** The CA to trust from here on. */
@@ -36,8 +37,7 @@ export async function probeAuthority(
     return choose(chainOf(secure.getPeerCertificate(true)), pins, to);
   } catch (error) {
     if (error instanceof AppError) throw error;
-    const timedOut = ["AbortError", "TimeoutError"].includes((error as Error).name);
-    throw new AppError(timedOut ? "link.timeout" : "link.unreachable", { ...to }, { cause: error });
+    throw handshakeError(error, to);
   } finally {
     secure.destroy();
   }

@@ -1,7 +1,15 @@
-import type { Sha256 } from "@tms/records";
+import { once } from "node:events";
+import { type AddressInfo, createServer } from "node:net";
+import { ERRORS, type ErrorCode, type Sha256 } from "@tms/records";
 import { ChaosProxy, FakePortal } from "@tms/testkit";
-import { describe, expect, test } from "vitest";
-import { type Lane, type StepReport, type TestSettings, testConnection } from "./test-connection.ts";
+import { describe, expect, onTestFinished, test } from "vitest";
+import {
+  type ConnectionStep,
+  type Lane,
+  type StepReport,
+  type TestSettings,
+  testConnection,
+} from "./test-connection.ts";
 
 function settings(portal: FakePortal, protocol: "ssl" | "ssh", change: Partial<TestSettings> = {}): TestSettings {
   return {
@@ -13,6 +21,31 @@ function settings(portal: FakePortal, protocol: "ssl" | "ssh", change: Partial<T
     sshHostKeys: [portal.sshHostKey.fingerprint],
     ...change,
   };
+}
+
+const BOTH = ["ssl", "ssh"] as const;
+
+interface FaultWorld {
+  portal: FakePortal;
+  proxy: ChaosProxy;
+  /** A server that says just this to whoever speaks to it, and ends. @returns its port */
+  serve: (text: string) => Promise<number>;
+}
+
+function at(host: string, port: number): Partial<TestSettings> {
+  return { logServer: { host, port } as TestSettings["logServer"] };
+}
+
+async function serveText(text: string): Promise<number> {
+  const server = createServer((socket) => {
+    socket.on("error", () => undefined);
+    // To the first bytes, as a server of another protocol would; SSH clients speak first too.
+    socket.once("data", () => socket.end(text));
+  });
+  onTestFinished(() => void server.close());
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  return (server.address() as AddressInfo).port;
 }
 
 const states = (steps: StepReport[]) => steps.map((one) => one.state).join(" ");
@@ -81,13 +114,120 @@ test("one lane's failure does not hinder the other, and says what and what to do
   expect(states(result.statusServer)).toBe("ok not-needed ok ok ok ok ok");
 });
 
+/** What stands at the log server's address instead of it, or what happens on the way; by the step that meets it first. */
+const FAULTS: {
+  fault: string;
+  protocol: "ssl" | "ssh";
+  step: ConnectionStep;
+  code: ErrorCode;
+  at: (world: FaultWorld) => Promise<Partial<TestSettings>> | Partial<TestSettings>;
+}[] = [
+  { fault: "no such name", protocol: "ssl", step: "name-look-up", code: "link.name_unknown", at: () => at("a..b", 1) },
+  { fault: "no such name", protocol: "ssh", step: "name-look-up", code: "link.name_unknown", at: () => at("a..b", 1) },
+  ...BOTH.flatMap((protocol) => [
+    {
+      fault: "nobody listens",
+      protocol,
+      step: "tcp" as const,
+      code: "link.unreachable" as const,
+      at: async ({ proxy }: FaultWorld) => {
+        await proxy.close();
+        return at("127.0.0.1", proxy.port);
+      },
+    },
+    {
+      fault: "the line is cut before anything came",
+      protocol,
+      step: "handshake" as const,
+      code: "link.unreachable" as const,
+      at: ({ proxy }: FaultWorld) => {
+        proxy.chaos = { cutAfterBytes: 0, reset: true };
+        return at("127.0.0.1", proxy.port);
+      },
+    },
+    {
+      fault: "a server that speaks HTTP",
+      protocol,
+      step: "handshake" as const,
+      code: "link.protocol_wrong" as const,
+      at: async (world: FaultWorld) => at("127.0.0.1", await world.serve("HTTP/1.1 400 Bad Request\r\n\r\n")),
+    },
+    {
+      fault: "a mail server",
+      protocol,
+      step: "handshake" as const,
+      code: "link.protocol_wrong" as const,
+      at: async (world: FaultWorld) => at("127.0.0.1", await world.serve("220 mail.example ESMTP\r\n")),
+    },
+    {
+      fault: "another portal",
+      protocol,
+      step: "handshake" as const,
+      code: "link.pin_mismatch" as const,
+      at: () => ({ caPins: ["0".repeat(64) as Sha256], sshHostKeys: [`SHA256:${"A".repeat(43)}`] }),
+    },
+    {
+      fault: "a wrong password",
+      protocol,
+      step: "credentials" as const,
+      code: "link.credentials_wrong" as const,
+      at: () => ({ password: "guess" }),
+    },
+  ]),
+  {
+    fault: "the log server's other port, over SSH",
+    protocol: "ssl",
+    step: "handshake",
+    code: "link.protocol_wrong",
+    at: ({ portal }) => at(portal.host, portal.ports.ssh),
+  },
+  {
+    fault: "the log server's other port, over SSL",
+    protocol: "ssh",
+    step: "handshake",
+    // It closes without a byte: nothing tells it from a server that fell.
+    code: "link.unreachable",
+    at: ({ portal }) => at(portal.host, portal.ports.ssl),
+  },
+  {
+    fault: "the status server",
+    protocol: "ssl",
+    step: "accepts",
+    code: "link.role_wrong",
+    at: ({ portal }) => at(portal.host, portal.ports.status),
+  },
+];
+
+test.each(FAULTS)(
+  "over $protocol, $fault: $step fails first, with $code",
+  async ({ protocol, step, code, at: fault }) => {
+    await using portal = await FakePortal.start({ sshLimits: { refusalDelayMs: 1 } });
+    await using proxy = await ChaosProxy.start({ host: portal.host, port: portal.ports[protocol] });
+    const change = await fault({ portal, proxy, serve: serveText });
+    const { logServer = {} } = change as { logServer?: object };
+    const whole = { ...settings(portal, protocol), ...change };
+
+    const result = await testConnection({
+      ...whole,
+      logServer: { ...settings(portal, protocol).logServer, ...logServer },
+    });
+
+    const lane = result.logServer;
+    const place = lane.findIndex((one) => one.step === step);
+    expect(failed(lane)).toMatchObject({ step, code, text: ERRORS[code].text, cure: ERRORS[code].cure });
+    expect(lane.slice(0, place).every(({ state }) => state === "ok" || state === "not-needed")).toBe(true);
+    expect(lane.slice(place + 1).every(({ state }) => state === "not-run")).toBe(true);
+    expect(result.ok).toBe(false);
+  },
+);
+
 test("the log server's address where the status server's belongs is noticed", async () => {
   await using portal = await FakePortal.start();
   const statusServer = { host: portal.host, port: portal.ports.ssl };
 
   const result = await testConnection(settings(portal, "ssl", { statusServer }));
 
-  expect(failed(result.statusServer)).toMatchObject({ step: "credentials", code: "link.refused" });
+  expect(failed(result.statusServer)).toMatchObject({ step: "accepts", code: "link.role_wrong" });
 });
 
 test("can be ended from outside", async () => {

@@ -85,10 +85,16 @@ const TRUST_CODES = new Set([
   "ERR_TLS_CERT_ALTNAME_INVALID",
 ]);
 
-function handshakeError(error: unknown, to: Address): AppError {
+/** OpenSSL's codes for bytes that are no TLS record, or none of a version we take. */
+const NOT_TLS =
+  /^ERR_SSL_(WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG|UNSUPPORTED_PROTOCOL|TLSV1_ALERT_PROTOCOL_VERSION|HTTP_REQUEST|BAD_PACKET)/;
+
+/** What a failed TLS handshake says of the other side. */
+export function handshakeError(error: unknown, to: Address): AppError {
   const cause = (error as { cause?: unknown }).cause ?? error;
   const code = (cause as { code?: string }).code ?? "";
   const name = (error as Error).name;
+  if (NOT_TLS.test(code)) return new AppError("link.protocol_wrong", { ...to, reason: code }, { cause: error });
   if (TRUST_CODES.has(code)) return new AppError("link.pin_mismatch", { ...to, reason: code }, { cause: error });
   if (name === "AbortError" || name === "TimeoutError")
     return new AppError("link.timeout", { ...to }, { cause: error });

@@ -58,7 +58,13 @@ export async function uploadPackage(agent: Dispatcher, upload: PackageUpload): P
   }
 }
 
-const RETRYABLE = new Set<string>(["link.unreachable", "link.timeout", "request.rate_limited", "server.internal"]);
+const RETRYABLE = new Set<string>([
+  "link.unreachable",
+  "link.protocol_wrong",
+  "link.timeout",
+  "request.rate_limited",
+  "server.internal",
+]);
 
 function noteOf(upload: PackageUpload): string {
   return `${upload.file}.upload.json`;

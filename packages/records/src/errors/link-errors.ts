@@ -31,6 +31,18 @@ export const LINK_ERRORS = {
     text: "The server did not answer in time.",
     cure: "Check the line to the server, then try again.",
   },
+  "link.protocol_wrong": {
+    status: 502,
+    level: "warn",
+    text: "Something answers at this address, but it does not speak the chosen protocol.",
+    cure: "Check the port and the protocol: heartbeats, logs over SSL and logs over SSH have a port each.",
+  },
+  "link.role_wrong": {
+    status: 502,
+    level: "info",
+    text: "The portal answers here, but with its other server.",
+    cure: "Check the port: status server and log server have a port each.",
+  },
   "link.pin_mismatch": {
     status: 502,
     level: "error",

@@ -18,6 +18,7 @@ import {
 } from "@tms/link/lower";
 import type { ThreatEventRecord } from "@tms/records";
 import { type Clock, type EndpointId, newId, type RecordId, STREAMS, systemClock, type ThreatId } from "@tms/records";
+import { Changes } from "./changes.ts";
 import type { FakePortal } from "./fake-portal.ts";
 
 export interface FakeAgentOptions {
@@ -51,7 +52,7 @@ export class FakeAgent {
   link: LowerLink;
   readonly directory: string;
   readonly #options: FakeAgentOptions;
-  readonly #watchers = new Set<() => void>();
+  readonly #seen = new Changes();
   readonly instanceId: string;
 
   private constructor(options: FakeAgentOptions, made: Made) {
@@ -137,13 +138,12 @@ export class FakeAgent {
 
   /** Resolves once the link is in such a state. */
   async until(condition: (state: LinkState) => boolean): Promise<void> {
-    while (!condition(this.link.state())) await new Promise<void>((resolve) => this.#watchers.add(resolve));
+    await this.#seen.until(() => condition(this.link.state()));
   }
 
   #onState(state: LinkState): void {
     this.states.push(state);
-    for (const watcher of [...this.#watchers]) watcher();
-    this.#watchers.clear();
+    this.#seen.tell();
   }
 
   #describe(): LowerDescription {

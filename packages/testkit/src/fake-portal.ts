@@ -48,6 +48,7 @@ import {
 } from "@tms/records";
 import { equalSecret } from "@tms/signing";
 import { type FastifyInstance, fastify } from "fastify";
+import { Changes } from "./changes.ts";
 import { FakeIntakeStore } from "./fake-portal-store.ts";
 import { listenOn } from "./listen-on.ts";
 
@@ -102,7 +103,7 @@ export class FakePortal {
   readonly #known = new Map<ProductId, KnownHeartbeat>();
   readonly #directives = new Map<ProductId, Directive[]>();
   readonly #waiters = new Set<() => void>();
-  readonly #watchers = new Set<() => void>();
+  readonly #seen = new Changes();
   #servers: FastifyInstance[] = [];
   #ssh: SshLogServer | null = null;
   #changes = 0;
@@ -209,12 +210,7 @@ export class FakePortal {
 
   /** Resolves once `condition` holds; looked at again after each request that changed something. */
   async until(condition: () => boolean | Promise<boolean>): Promise<void> {
-    for (;;) {
-      // Registered before the look: a change that comes while a condition reads files would else wake nobody.
-      const changed = new Promise<void>((resolve) => this.#watchers.add(resolve));
-      if (await condition()) return;
-      await changed;
-    }
+    await this.#seen.until(condition);
   }
 
   readonly identity: IdentitySource = {
@@ -397,7 +393,6 @@ export class FakePortal {
   }
 
   #changed(): void {
-    for (const watcher of [...this.#watchers]) watcher();
-    this.#watchers.clear();
+    this.#seen.tell();
   }
 }

@@ -16,4 +16,6 @@ export {
 } from "./batch/decide-batch.ts";
 export { type ReadBatch, readBatch } from "./batch/read-batch.ts";
 export { type BatchPlace, type SealedBatch, sealBatch, sealGap, sha256Of } from "./batch/seal-batch.ts";
+export type { Disk, DiskFile } from "./disk/disk.ts";
+export { nodeDisk } from "./disk/node-disk.ts";
 export { readTar, type TarEntry, type TarInput, type TarLimits, tarSize, writeTar } from "./forensics/tar.ts";

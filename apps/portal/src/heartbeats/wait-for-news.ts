@@ -1,4 +1,4 @@
-import type { ProductId } from "@tms/records";
+import { type ProductId, systemTimers, type Timers } from "@tms/records";
 
 /** Longest wait of one poll plus slack; the caller's signal usually ends it earlier. */
 const MAX_WAIT_MS = 60_000;
@@ -16,7 +16,7 @@ export interface NewsWaiters {
 }
 
 /** Keeps the long polls of this node; each waits for its own product's news only. */
-export function createNewsWaiters(): NewsWaiters {
+export function createNewsWaiters(timers: Timers = systemTimers): NewsWaiters {
   const waiting = new Map<ProductId, Set<() => void>>();
   let isClosed = false;
 
@@ -28,9 +28,9 @@ export function createNewsWaiters(): NewsWaiters {
     wait: (product, signal) =>
       new Promise<void>((resolve) => {
         if (signal.aborted || isClosed) return resolve();
-        const timer = setTimeout(release, MAX_WAIT_MS);
+        const cancel = timers.after(MAX_WAIT_MS, release);
         function release(): void {
-          clearTimeout(timer);
+          cancel();
           signal.removeEventListener("abort", release);
           const others = waiting.get(product);
           others?.delete(release);

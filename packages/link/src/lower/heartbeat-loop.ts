@@ -1,4 +1,4 @@
-import { createApiClient } from "@tms/contracts";
+import { createApiClient, type FetchLike } from "@tms/contracts";
 import {
   type DirectiveOutcome,
   type HeartbeatAnswer,
@@ -6,10 +6,9 @@ import {
   linkHeartbeat,
   type StreamReport,
 } from "@tms/contracts/link";
-import { AppError, type Clock, type ProductId } from "@tms/records";
+import { AppError, type Clock, type ProductId, type Timers } from "@tms/records";
 import { positionText, signBytes } from "@tms/signing";
-import type { Dispatcher } from "undici";
-import { errorOfApi, fetchOver } from "./link-http.ts";
+import { errorOfApi } from "./link-http.ts";
 import type { LinkMemory } from "./link-memory.ts";
 import { asLinkError, backoffMs, judgeFailure } from "./link-outcome.ts";
 import type { SpoolReport } from "./spool/spool-port.ts";
@@ -26,7 +25,8 @@ export interface LowerDescription {
 }
 
 export interface HeartbeatDeps {
-  agent: Dispatcher;
+  /** The line to the status server: one call, bounded in time. */
+  fetch(options: { timeoutMs: number; signal: AbortSignal }): FetchLike;
   baseUrl: string;
   product: ProductId;
   signingPrivatePem: string;
@@ -39,6 +39,7 @@ export interface HeartbeatDeps {
   onFailure(error: AppError, judged: "retryable" | "fatal"): void;
   clock: Clock;
   random: () => number;
+  timers: Timers;
   maxWaitSeconds: number;
 }
 
@@ -54,7 +55,7 @@ const MAX_PAUSE_MS = 300_000;
 export class HeartbeatLoop {
   readonly #deps: HeartbeatDeps;
   readonly #stop = new AbortController();
-  readonly #pause = new Wake();
+  readonly #pause: Wake;
   #poll: AbortController | null = null;
   #kicked = true;
   #waitSeconds: number;
@@ -65,6 +66,7 @@ export class HeartbeatLoop {
 
   constructor(deps: HeartbeatDeps) {
     this.#deps = deps;
+    this.#pause = new Wake(deps.timers);
     this.#waitSeconds = deps.maxWaitSeconds;
   }
 
@@ -145,7 +147,7 @@ export class HeartbeatLoop {
       { heartbeat: linkHeartbeat },
       {
         baseUrl: this.#deps.baseUrl,
-        fetch: fetchOver(this.#deps.agent, {
+        fetch: this.#deps.fetch({
           timeoutMs: waitSeconds * 1000 + DEADLINE_MS,
           signal: AbortSignal.any([this.#poll.signal, this.#stop.signal]),
         }),

@@ -1,11 +1,22 @@
 export type { PatternFetch, PatternMirror, PatternMirrorOptions } from "../patterns/index.ts";
 export { createPatternMirror } from "../patterns/index.ts";
-export type { LogServerAddress } from "./batch-transport.ts";
+export { type BatchTransport, type LogServerAddress, readBatchAnswer } from "./batch-transport.ts";
 export type { LowerDescription } from "./heartbeat-loop.ts";
+export { type LinkHttpAnswer, problemFrom } from "./link-http.ts";
+export { LinkMemory } from "./link-memory.ts";
 export { backoffMs, isPassingFailure, judgeFailure, type LinkFailure } from "./link-outcome.ts";
 export type { LinkRequest } from "./link-request.ts";
 export { createLowerKeys, type LowerKeys } from "./lower-keys.ts";
-export { createLowerLink, type LinkLog, type LinkState, type LowerLink, type LowerLinkDeps } from "./lower-link.ts";
+export {
+  composeLowerLink,
+  createLowerLink,
+  type LinkDeps,
+  type LinkLog,
+  type LinkParts,
+  type LinkState,
+  type LowerLink,
+  type LowerLinkDeps,
+} from "./lower-link.ts";
 export { type Address, openTunnel } from "./open-tunnel.ts";
 export { type ProbedAuthority, probeAuthority } from "./probe-authority.ts";
 export { loadIdentity, type RegisterLowerOptions, registerLower, type StoredIdentity } from "./register-lower.ts";

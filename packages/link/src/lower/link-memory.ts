@@ -2,7 +2,9 @@ import { randomUUID } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { DirectiveOutcome } from "@tms/contracts/link";
-import { writeDurably } from "../authority/private-file.ts";
+import { readIfThere, writeDurably } from "../authority/private-file.ts";
+import type { Disk } from "../disk/disk.ts";
+import { nodeDisk } from "../disk/node-disk.ts";
 
 // What a lower party must remember of its heartbeats across a crash.
 // I1  A counter is stored before it is sent, so that no two requests of one start ever carry the same.
@@ -18,6 +20,7 @@ interface Stored {
   done: DirectiveOutcome[];
 }
 
+const FILE = "link-memory.json";
 const MAX_STARTS = 63;
 const MAX_DONE = 2000;
 const MAX_OUTCOMES = 256;
@@ -25,24 +28,29 @@ const MAX_OUTCOMES = 256;
 export class LinkMemory {
   readonly start: string;
   readonly #path: string;
+  readonly #disk: Disk;
   #stored: Stored;
   #queue: Promise<void> = Promise.resolve();
 
-  private constructor(path: string, stored: Stored, start: string) {
-    this.#path = path;
-    this.#stored = stored;
+  private constructor(place: { disk: Disk; directory: string }, text: string | null, start: string) {
+    const known: Stored =
+      text === null ? { ackedStart: null, starts: [], counter: 0, outcomes: [], done: [] } : JSON.parse(text);
+    this.#disk = place.disk;
+    this.#path = join(place.directory, FILE);
+    this.#stored = { ...known, starts: [...known.starts, start].slice(-MAX_STARTS), counter: 0 };
     this.start = start;
   }
 
   /** Begins a new start of this process; it is stored with the first counter, before anything is sent. */
   static open(directory: string): LinkMemory {
-    const path = join(directory, "link-memory.json");
+    const path = join(directory, FILE);
     const text = existsSync(path) ? readFileSync(path, "utf8") : null;
-    const known: Stored =
-      text === null ? { ackedStart: null, starts: [], counter: 0, outcomes: [], done: [] } : JSON.parse(text);
-    const start = randomUUID();
-    const starts = [...known.starts, start].slice(-MAX_STARTS);
-    return new LinkMemory(path, { ...known, starts, counter: 0 }, start);
+    return new LinkMemory({ disk: nodeDisk, directory }, text, randomUUID());
+  }
+
+  /** The same on another disk and with a start id that the caller made. */
+  static async openOn(place: { disk: Disk; directory: string }, start: string): Promise<LinkMemory> {
+    return new LinkMemory(place, await readIfThere(join(place.directory, FILE), place.disk), start);
   }
 
   /** The last acknowledged start and all between it and this one. */
@@ -86,7 +94,7 @@ export class LinkMemory {
   }
 
   #save(): Promise<void> {
-    const saved = this.#queue.then(() => writeDurably(this.#path, JSON.stringify(this.#stored)));
+    const saved = this.#queue.then(() => writeDurably(this.#path, JSON.stringify(this.#stored), this.#disk));
     // A failed write is its caller's error; the next write is not hindered by it.
     this.#queue = saved.catch(() => undefined);
     return saved;

@@ -1,5 +1,5 @@
 import type { Position } from "@tms/contracts/link";
-import { type AppError, assertNever, type Stream } from "@tms/records";
+import { type AppError, assertNever, type Stream, type Timers } from "@tms/records";
 import type { BatchTransport } from "./batch-transport.ts";
 import { asLinkError, backoffMs, judgeFailure } from "./link-outcome.ts";
 import { type Reaction, reactToAnswer } from "./react-to-answer.ts";
@@ -17,6 +17,7 @@ export interface LogSenderDeps {
   onDrained(): void;
   onFailure(error: AppError): void;
   random: () => number;
+  timers: Timers;
 }
 
 /** Nothing happens for so long only if nothing is to be sent; events wake it. */
@@ -37,7 +38,7 @@ export class LogSender {
 
   start(): void {
     for (const stream of this.#deps.spool.streams) {
-      this.#wakes.set(stream, new Wake());
+      this.#wakes.set(stream, new Wake(this.#deps.timers));
       this.#loops.push(this.#run(stream));
     }
   }
@@ -65,7 +66,7 @@ export class LogSender {
   }
 
   async #run(stream: Stream): Promise<void> {
-    const wake = this.#wakes.get(stream) ?? new Wake();
+    const wake = this.#wakes.get(stream) ?? new Wake(this.#deps.timers);
     const { signal } = this.#stop;
     let failures = 0;
     let repeated = { key: "", tries: 0 };

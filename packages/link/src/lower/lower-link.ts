@@ -1,9 +1,9 @@
 import type { Directive, DirectiveOutcome, HeartbeatAnswer } from "@tms/contracts/link";
-import { AppError, type Clock, type DirectiveId, ERRORS } from "@tms/records";
-import type { Agent } from "undici";
-import type { LogServerAddress } from "./batch-transport.ts";
+import { AppError, type Clock, type DirectiveId, ERRORS, systemTimers, type Timers } from "@tms/records";
+import type { BatchTransport, LogServerAddress } from "./batch-transport.ts";
 import { createBatchTransport } from "./create-batch-transport.ts";
-import { HeartbeatLoop, type LowerDescription } from "./heartbeat-loop.ts";
+import { type HeartbeatDeps, HeartbeatLoop, type LowerDescription } from "./heartbeat-loop.ts";
+import { fetchOver } from "./link-http.ts";
 import { LinkMemory } from "./link-memory.ts";
 import { backoffMs, isPassingFailure } from "./link-outcome.ts";
 import { createLinkRequest, type LinkRequest } from "./link-request.ts";
@@ -30,12 +30,18 @@ export interface LinkLog {
   warn(fields: object, text: string): void;
 }
 
-export interface LowerLinkDeps {
+export interface LowerLinkDeps extends LinkDeps {
   keys: LowerKeys;
   identity: StoredIdentity;
   statusServer: Address;
   /** null = nothing is sent up. */
   logServer: LogServerAddress | null;
+}
+
+/** What a link needs to know and may call, over whatever line it speaks. */
+export interface LinkDeps {
+  keys: Pick<LowerKeys, "signingPrivatePem">;
+  identity: Pick<StoredIdentity, "product">;
   spool: Spool;
   describe(): LowerDescription;
   /** Does one directive; called again with the same id after a crash, so it must be idempotent. */
@@ -62,6 +68,19 @@ const MAX_WAIT_SECONDS = 50;
 const MAX_RETRY_MS = 15_000;
 const MIN_RETRY_MS = 100;
 
+/** What a link stands on: the line, the memory of its disk, and who keeps the time. */
+export interface LinkParts {
+  memory: LinkMemory;
+  baseUrl: string;
+  fetch: HeartbeatDeps["fetch"];
+  /** null = nothing is sent up. */
+  transport: BatchTransport | null;
+  request: LinkRequest;
+  timers: Timers;
+  /** Closes the line. */
+  close(): Promise<void>;
+}
+
 /** The lower end of a hop: heartbeats up, directives down, logs up, and typed requests. */
 export function createLowerLink(deps: LowerLinkDeps): LowerLink {
   const memory = LinkMemory.open(deps.keys.directory);
@@ -73,14 +92,29 @@ export function createLowerLink(deps: LowerLinkDeps): LowerLink {
   };
   // Heartbeats have a connection of their own: an upload must not make us look silent.
   const agents = { heartbeat: createTlsAgent(trust, { connections: 1 }), requests: createTlsAgent(trust) };
-  return new Link(deps, { memory, baseUrl, agents });
+  return composeLowerLink(deps, {
+    memory,
+    baseUrl,
+    fetch: (options) => fetchOver(agents.heartbeat, options),
+    transport: deps.logServer === null ? null : createBatchTransport(deps.logServer, deps),
+    request: createLinkRequest(agents.requests, baseUrl),
+    timers: systemTimers,
+    close: async () => {
+      await Promise.all([agents.heartbeat.destroy(), agents.requests.destroy()]);
+    },
+  });
+}
+
+/** The same over other parts. */
+export function composeLowerLink(deps: LinkDeps, parts: LinkParts): LowerLink {
+  return new Link(deps, parts);
 }
 
 class Link implements LowerLink {
   readonly request: LinkRequest;
-  readonly #deps: LowerLinkDeps;
+  readonly #deps: LinkDeps;
+  readonly #parts: LinkParts;
   readonly #memory: LinkMemory;
-  readonly #agents: { heartbeat: Agent; requests: Agent };
   readonly #heartbeats: HeartbeatLoop;
   readonly #sender: LogSender | null;
   readonly #running = new Map<DirectiveId, Promise<void>>();
@@ -89,13 +123,10 @@ class Link implements LowerLink {
   #movedAtSending = Number.NaN;
   #endAppend: () => void = () => undefined;
 
-  constructor(
-    deps: LowerLinkDeps,
-    parts: { memory: LinkMemory; baseUrl: string; agents: { heartbeat: Agent; requests: Agent } },
-  ) {
+  constructor(deps: LinkDeps, parts: LinkParts) {
     this.#deps = deps;
+    this.#parts = parts;
     this.#memory = parts.memory;
-    this.#agents = parts.agents;
     this.#state = {
       phase: "stopped",
       lastHeartbeatAt: null,
@@ -103,10 +134,10 @@ class Link implements LowerLink {
       lastError: null,
       clockOffsetMs: null,
     };
-    this.request = createLinkRequest(parts.agents.requests, parts.baseUrl);
+    this.request = parts.request;
     const random = deps.random ?? Math.random;
     this.#heartbeats = new HeartbeatLoop({
-      agent: parts.agents.heartbeat,
+      fetch: parts.fetch,
       baseUrl: parts.baseUrl,
       product: deps.identity.product,
       signingPrivatePem: deps.keys.signingPrivatePem,
@@ -120,9 +151,10 @@ class Link implements LowerLink {
       onFailure: (error, judged) => this.#onFailure(error, judged === "fatal" ? "refused" : "not-answering"),
       clock: deps.clock,
       random,
+      timers: parts.timers,
       maxWaitSeconds: deps.maxWaitSeconds ?? MAX_WAIT_SECONDS,
     });
-    this.#sender = deps.logServer === null ? null : this.#makeSender(deps.logServer, random);
+    this.#sender = parts.transport === null ? null : this.#makeSender(parts.transport, random);
   }
 
   start(): void {
@@ -136,7 +168,7 @@ class Link implements LowerLink {
     this.#stop.abort();
     this.#endAppend();
     await Promise.all([this.#heartbeats.stop(), this.#sender?.stop()]);
-    await Promise.all([this.#agents.heartbeat.destroy(), this.#agents.requests.destroy()]);
+    await this.#parts.close();
     this.#set({ phase: "stopped" });
   }
 
@@ -149,11 +181,11 @@ class Link implements LowerLink {
     return this.#state;
   }
 
-  #makeSender(to: LogServerAddress, random: () => number): LogSender {
-    const { keys, identity, spool, log } = this.#deps;
+  #makeSender(transport: BatchTransport, random: () => number): LogSender {
+    const { spool, log } = this.#deps;
     return new LogSender({
       spool,
-      transport: createBatchTransport(to, { keys, identity }),
+      transport,
       // Before the first heartbeat nobody knows our epochs.
       maySend: () => this.#state.lastHeartbeatAt !== null && this.#deps.describe().sending === "on",
       announce: () => this.#heartbeats.announced(),
@@ -164,6 +196,7 @@ class Link implements LowerLink {
         this.#noteError(error);
       },
       random,
+      timers: this.#parts.timers,
     });
   }
 
@@ -217,17 +250,18 @@ class Link implements LowerLink {
    */
   async #carryOut(directive: Directive, leftMs: number): Promise<DirectiveOutcome | null> {
     if (leftMs <= 0) return { id: directive.id, ok: false, code: "directive.expired" };
-    const until = performance.now() + leftMs;
+    const until = this.#parts.timers.monotonicMs() + leftMs;
     const random = this.#deps.random ?? Math.random;
     for (let failures = 1; ; failures += 1) {
       try {
         return await this.#deps.onDirective(directive);
       } catch (error) {
-        if (!isPassingFailure(error) || performance.now() >= until) return this.#failed(directive, error);
+        if (!isPassingFailure(error) || this.#parts.timers.monotonicMs() >= until)
+          return this.#failed(directive, error);
         const pauseMs = Math.min(MAX_RETRY_MS, MIN_RETRY_MS + backoffMs(failures, random));
         const { code } = error as AppError;
         this.#deps.log.warn({ directive: directive.id, kind: directive.kind, code, pauseMs }, "a directive waits");
-        await new Wake().wait(this.#stop.signal, pauseMs);
+        await new Wake(this.#parts.timers).wait(this.#stop.signal, pauseMs);
         if (this.#stop.signal.aborted) return null;
       }
     }

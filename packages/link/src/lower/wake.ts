@@ -1,7 +1,14 @@
+import type { Timers } from "@tms/records";
+
 /** A wait that an event or the end of the process cuts short. */
 export class Wake {
+  readonly #timers: Timers;
   #woken = false;
   #resume: (() => void) | null = null;
+
+  constructor(timers: Timers) {
+    this.#timers = timers;
+  }
 
   /** Ends the current wait, or the next one if nobody waits. */
   now(): void {
@@ -13,12 +20,12 @@ export class Wake {
   async wait(signal: AbortSignal, ms: number): Promise<void> {
     if (!this.#woken && !signal.aborted) {
       await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, ms);
         const end = () => {
-          clearTimeout(timer);
+          cancel();
           signal.removeEventListener("abort", end);
           resolve();
         };
+        const cancel = this.#timers.after(ms, end);
         this.#resume = end;
         signal.addEventListener("abort", end, { once: true });
       });

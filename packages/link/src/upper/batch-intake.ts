@@ -1,14 +1,13 @@
 import { randomBytes } from "node:crypto";
-import { once } from "node:events";
-import { createWriteStream } from "node:fs";
-import { mkdir, open, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { BatchAnswer, BatchHeader } from "@tms/contracts/link";
 import { type Clock, ERRORS, type Sha256, type Stream } from "@tms/records";
-import { syncDirectory } from "../authority/private-file.ts";
 import { BATCH_LIMITS, type BatchLimits } from "../batch/batch-limits.ts";
 import { BatchScanner, type ScannedBatch } from "../batch/batch-scanner.ts";
 import { type BatchDecision, decideBatch, mayBeKnown, type StreamPosition } from "../batch/decide-batch.ts";
+import type { Disk } from "../disk/disk.ts";
+import { nodeDisk } from "../disk/node-disk.ts";
+import { WriteAhead } from "../disk/write-ahead.ts";
 import type { IntakeStore, IntakeTransaction } from "./intake-store.ts";
 import type { Peer } from "./peer.ts";
 
@@ -40,45 +39,48 @@ export function createBatchIntake(deps: {
   store: IntakeStore;
   limits?: BatchLimits;
   clock: Clock;
+  disk?: Disk;
+  /** Names unfinished files. */
+  newName?: () => string;
 }): BatchIntake {
-  const limits = deps.limits ?? BATCH_LIMITS;
-  const incoming = join(deps.directory, "incoming");
+  const { directory, store, clock, limits = BATCH_LIMITS, disk = nodeDisk } = deps;
+  const newName = deps.newName ?? (() => randomBytes(16).toString("hex"));
+  const incoming = join(directory, "incoming");
   return {
     incoming,
     async receive(peer, stated, body) {
-      await mkdir(incoming, { recursive: true });
-      const temporary = join(incoming, randomBytes(16).toString("hex"));
+      await disk.makeDirectory(incoming);
+      const temporary = join(incoming, newName());
       try {
-        const scanned = await writeAndScan(temporary, body, limits);
-        return await deps.store.locked(peer, stated.stream, (tx) =>
-          judge({ tx, scanned, stated, peer, temporary, directory: deps.directory, receivedAt: deps.clock.now() }),
+        const scanned = await writeAndScan({ disk, path: temporary, limits }, body);
+        return await store.locked(peer, stated.stream, (tx) =>
+          judge({ tx, scanned, stated, peer, temporary, directory, disk, receivedAt: clock.now() }),
         );
       } finally {
         // Gone already if it was accepted (I2).
-        await rm(temporary, { force: true });
+        await disk.remove(temporary);
       }
     },
   };
 }
 
-/** Bytes of one batch that may wait for the disk, so that reading does not stop at every chunk. */
-const WRITE_AHEAD_BYTES = 1024 * 1024;
-
-async function writeAndScan(path: string, body: AsyncIterable<Uint8Array>, limits: BatchLimits): Promise<ScannedBatch> {
-  const scanner = new BatchScanner(limits);
-  const file = createWriteStream(path, { flags: "wx", mode: 0o600, flush: true, highWaterMark: WRITE_AHEAD_BYTES });
-  await once(file, "open");
+async function writeAndScan(
+  to: { disk: Disk; path: string; limits: BatchLimits },
+  body: AsyncIterable<Uint8Array>,
+): Promise<ScannedBatch> {
+  const scanner = new BatchScanner(to.limits);
+  const file = new WriteAhead(await to.disk.open(to.path, "create"));
   try {
     for await (const part of body) {
       const chunk = Buffer.from(part.buffer, part.byteOffset, part.byteLength);
       await scanner.push(chunk);
       // What will be rejected is not written; the rest is read on by the transport, up to its own bound.
       if (scanner.problem !== null) continue;
-      if (!file.write(chunk)) await once(file, "drain");
+      await file.write(chunk);
     }
+    await file.sync();
   } finally {
-    file.end();
-    await once(file, "close");
+    await file.close();
   }
   return scanner.finish();
 }
@@ -90,6 +92,7 @@ interface Judgement {
   peer: Peer;
   temporary: string;
   directory: string;
+  disk: Disk;
   receivedAt: Date;
 }
 
@@ -110,7 +113,7 @@ async function judge(case_: Judgement): Promise<BatchAnswer> {
   if (decision.outcome !== "accepted" || header === null) return answerOf(decision, position, stated.stream);
 
   const blobKey = blobKeyOf(case_.peer, { header, digest: scanned.digest });
-  await keep(case_.temporary, join(case_.directory, blobKey));
+  await keep(case_.disk, { from: case_.temporary, to: join(case_.directory, blobKey) });
   if (decision.opensEpoch) await tx.openEpoch(header.epoch);
   const { digest, bytes, readable } = scanned;
   const { receivedAt } = case_;
@@ -135,17 +138,13 @@ function blobKeyOf(
   return join("c", peer.customer, peer.product, stream, epoch, `${first}-${batch.digest}.batch`);
 }
 
-async function keep(temporary: string, final: string): Promise<void> {
-  const file = await open(temporary, "r");
-  try {
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  const made = await mkdir(dirname(final), { recursive: true });
-  await rename(temporary, final);
-  await syncDirectory(dirname(final));
-  if (made !== undefined) await syncDirectory(dirname(made));
+/** Gives the synced file its final name. */
+async function keep(disk: Disk, file: { from: string; to: string }): Promise<void> {
+  const folder = dirname(file.to);
+  const made = await disk.makeDirectory(folder);
+  await disk.rename(file.from, file.to);
+  await disk.syncDirectory(folder);
+  if (made !== undefined) await disk.syncDirectory(dirname(made));
 }
 
 /** The wire form of a decision; `position` is where the stream stands after it. */

@@ -6,6 +6,7 @@ export {
   judgeHeartbeat,
   type KnownHeartbeat,
 } from "./judge-heartbeat.ts";
+export { problemOf } from "./link-problem.ts";
 export { type LogServerDeps, registerLogServer } from "./log-server-routes.ts";
 export { admit, type CredentialCheck, type IdentitySource, type Peer, type PeerLookup } from "./peer.ts";
 export { type BatchRecord, readBatchRecords } from "./read-batch-records.ts";
@@ -13,3 +14,4 @@ export { createSshLogServer, type SshLogServer } from "./ssh-log-server.ts";
 export { SSH_LIMITS, type SshLimits, type SshLogServerDeps } from "./ssh-session.ts";
 export type { CasePort, HeartbeatPort, PackagePort, PatternPort, StatusServerDeps } from "./status-server.ts";
 export { registerStatusServer } from "./status-server-routes.ts";
+export { createTakeHeartbeat, type HeartbeatCall } from "./take-heartbeat.ts";

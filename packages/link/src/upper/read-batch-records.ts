@@ -1,8 +1,9 @@
-import { readFile } from "node:fs/promises";
 import { recordSchemaOf } from "@tms/contracts/link";
 import type { LinkRecord } from "@tms/records";
 import { isGap } from "../batch/batch-header.ts";
 import { readBatch } from "../batch/read-batch.ts";
+import type { Disk } from "../disk/disk.ts";
+import { nodeDisk } from "../disk/node-disk.ts";
 
 export interface BatchRecord {
   number: number;
@@ -18,8 +19,8 @@ export interface BatchRecord {
  *
  * @throws {AppError} `batch.unreadable` if the body does not decode: the batch row says so already.
  */
-export async function* readBatchRecords(file: string): AsyncGenerator<BatchRecord> {
-  const { header, lines } = await readBatch(await readFile(file));
+export async function* readBatchRecords(file: string, disk: Disk = nodeDisk): AsyncGenerator<BatchRecord> {
+  const { header, lines } = await readBatch(await disk.read(file));
   if (isGap(header)) return;
   const schema = recordSchemaOf(header.stream);
   for (const [index, line] of lines.entries()) yield { number: header.first + index, line, ...parse(line, schema) };

@@ -1,5 +1,4 @@
 import {
-  heartbeatRequestSchema,
   linkHeartbeat,
   linkListCases,
   linkPutCase,
@@ -9,8 +8,7 @@ import {
   PATTERN_TARGETS_PATH,
   registerRequestSchema,
 } from "@tms/contracts/link";
-import { AppError } from "@tms/records";
-import { positionText, verifyBytes } from "@tms/signing";
+import { AppError, systemTimers } from "@tms/records";
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteShorthandOptions } from "fastify";
 import { z } from "zod";
 import { registerForensics } from "./forensics-routes.ts";
@@ -19,6 +17,7 @@ import { parseBody } from "./parse-body.ts";
 import type { Peer } from "./peer.ts";
 import { peerOfRequest } from "./peer-of-request.ts";
 import type { StatusServerDeps } from "./status-server.ts";
+import { createTakeHeartbeat } from "./take-heartbeat.ts";
 import { registerTestRoute } from "./test-routes.ts";
 
 /** What every route declares: who may call it and how much (the server's guard demands both). */
@@ -57,47 +56,24 @@ function registerRegistration(scope: FastifyInstance, deps: StatusServerDeps): v
 }
 
 function registerHeartbeat(scope: FastifyInstance, deps: StatusServerDeps): void {
+  const takeHeartbeat = createTakeHeartbeat({ heartbeats: deps.heartbeats, timers: systemTimers });
   const closing = new AbortController();
   // Fastify's forced close cuts long polls with a reset: waiters are answered first.
   scope.addHook("preClose", async () => closing.abort());
 
   scope.post(linkHeartbeat.path, declared(linkHeartbeat), async (request, reply) => {
-    const peer = await peerOfRequest(request, deps.identity);
-    const body = parseBody(heartbeatRequestSchema, request.body);
-    for (const report of body.streams) verifyReport(peer, report);
-    await deps.heartbeats.accept(peer, body, { address: request.ip });
-    const answer = await deps.heartbeats.answer(peer);
-    if (answer.directives.length > 0 || body.waitSeconds === 0) return answer;
-
-    const signal = AbortSignal.any([closing.signal, closedSignal(reply), AbortSignal.timeout(body.waitSeconds * 1000)]);
-    await waitForNews(deps, { peer, signal });
-    // The wait may outlive the identity: a product removed meanwhile is told so.
-    return deps.heartbeats.answer(await peerOfRequest(request, deps.identity));
+    return takeHeartbeat(request.body, {
+      peer: () => peerOfRequest(request, deps.identity),
+      address: request.ip,
+      signal: AbortSignal.any([closing.signal, closedSignal(reply)]),
+    });
   });
-}
-
-function verifyReport(peer: Peer, report: z.infer<typeof heartbeatRequestSchema>["streams"][number]): void {
-  const text = positionText({ product: peer.product, ...report });
-  if (verifyBytes(peer.signingKeySpki, Buffer.from(text, "utf8"), Buffer.from(report.signature, "base64"))) return;
-  throw new AppError("link.signature_invalid", { product: peer.product, stream: report.stream });
 }
 
 function closedSignal(reply: FastifyReply): AbortSignal {
   const closed = new AbortController();
   reply.raw.once("close", () => closed.abort());
   return closed.signal;
-}
-
-async function waitForNews(deps: StatusServerDeps, wait: { peer: Peer; signal: AbortSignal }): Promise<void> {
-  const { peer, signal } = wait;
-  const over = new Promise<void>((resolve) => {
-    if (signal.aborted) resolve();
-    signal.addEventListener("abort", () => resolve(), { once: true });
-  });
-  const news = deps.heartbeats.waitForNews(peer, signal).catch((error: unknown) => {
-    if (!signal.aborted) throw error;
-  });
-  await Promise.race([news, over]);
 }
 
 function registerCases(scope: FastifyInstance, deps: StatusServerDeps): void {

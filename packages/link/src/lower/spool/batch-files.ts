@@ -1,11 +1,11 @@
-import { mkdir, open, readdir, readFile, rm, stat, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import type { BatchHeader } from "@tms/contracts/link";
 import type { Epoch, Sha256 } from "@tms/records";
-import { syncDirectory, writeDurably } from "../../authority/private-file.ts";
+import { writeDurably } from "../../authority/private-file.ts";
 import { isGap, parseBatchHeader } from "../../batch/batch-header.ts";
 import { BATCH_LIMITS } from "../../batch/batch-limits.ts";
 import type { SealedBatch } from "../../batch/seal-batch.ts";
+import type { Disk } from "../../disk/disk.ts";
 
 /** One sealed batch on disk. */
 export interface BatchFile {
@@ -17,6 +17,12 @@ export interface BatchFile {
   touchedAt: Date;
 }
 
+/** Where one stream lies. */
+export interface SpoolPlace {
+  disk: Disk;
+  directory: string;
+}
+
 const NAME = /^(\d{16})\.([0-9a-f]{64})\.batch$/;
 
 export function directoryOfEpoch(directory: string, epoch: Epoch): string {
@@ -24,80 +30,79 @@ export function directoryOfEpoch(directory: string, epoch: Epoch): string {
 }
 
 /** Writes a sealed batch: fsync, rename, fsync of the directory. Only then may its first byte leave. */
-export async function writeBatchFile(directory: string, sealed: SealedBatch): Promise<BatchFile> {
+export async function writeBatchFile(
+  { disk, directory }: SpoolPlace,
+  sealed: SealedBatch,
+  now: Date,
+): Promise<BatchFile> {
   const folder = directoryOfEpoch(directory, sealed.header.epoch);
-  await mkdir(folder, { recursive: true, mode: 0o700 });
+  await disk.makeDirectory(folder);
   const path = join(folder, `${String(sealed.header.first).padStart(16, "0")}.${sealed.digest}.batch`);
-  await writeDurably(path, sealed.bytes);
+  await writeDurably(path, sealed.bytes, disk);
   return {
     path,
     header: sealed.header,
     digest: sealed.digest,
     sizeBytes: sealed.bytes.length,
-    touchedAt: new Date(),
+    touchedAt: now,
   };
 }
 
 /** The sealed batches of an epoch, by number; where a gap batch replaced one, only the gap batch. */
-export async function listBatchFiles(directory: string, epoch: Epoch): Promise<BatchFile[]> {
+export async function listBatchFiles({ disk, directory }: SpoolPlace, epoch: Epoch): Promise<BatchFile[]> {
   const folder = directoryOfEpoch(directory, epoch);
-  await mkdir(folder, { recursive: true, mode: 0o700 });
+  await disk.makeDirectory(folder);
   const found: BatchFile[] = [];
-  for (const name of (await readdir(folder)).sort()) {
+  for (const name of (await disk.list(folder)).sort()) {
     const matched = NAME.exec(name);
     // What is not a finished name is what a crash left of one.
-    const file = matched === null ? null : await describe(join(folder, name), matched[2] as Sha256);
-    if (file === null) await rm(join(folder, name), { force: true });
+    const file = matched === null ? null : await describe(disk, join(folder, name), matched[2] as Sha256);
+    if (file === null) await disk.remove(join(folder, name));
     else found.push(file);
   }
   const kept = found.filter((file) => isGap(file.header) || !found.some((other) => replaces(other, file)));
-  for (const file of found) if (!kept.includes(file)) await rm(file.path, { force: true });
+  for (const file of found) if (!kept.includes(file)) await disk.remove(file.path);
   return kept.sort((a, b) => a.header.first - b.header.first);
 }
 
 /** Removes what a crash left of epochs that ended, except what is still to be carried over. */
 export async function removeEndedEpochs(
-  directory: string,
+  { disk, directory }: SpoolPlace,
   state: { epoch: Epoch; carry: readonly string[] },
 ): Promise<void> {
   const all = join(directory, "batches");
-  await mkdir(all, { recursive: true, mode: 0o700 });
-  for (const name of await readdir(all)) {
+  await disk.makeDirectory(all);
+  for (const name of await disk.list(all)) {
     const carried = state.carry.some((path) => path.startsWith(join(all, name)));
-    if (name !== state.epoch && !carried) await rm(join(all, name), { recursive: true, force: true });
+    if (name !== state.epoch && !carried) await disk.remove(join(all, name));
   }
 }
 
 /** Marks the time of acknowledgement in the file's own time. */
-export async function touch(file: BatchFile, now: Date): Promise<void> {
+export async function touch(disk: Disk, file: BatchFile, now: Date): Promise<void> {
   file.touchedAt = now;
-  await utimes(file.path, now, now);
+  await disk.setModified(file.path, now);
 }
 
-export async function removeBatchFile(file: BatchFile, directory: string): Promise<void> {
-  await rm(file.path, { force: true });
-  await syncDirectory(directoryOfEpoch(directory, file.header.epoch));
-}
-
-export async function readBatchBytes(file: Pick<BatchFile, "path">): Promise<Buffer> {
-  return readFile(file.path);
+export async function removeBatchFile({ disk, directory }: SpoolPlace, file: BatchFile): Promise<void> {
+  await disk.remove(file.path);
+  await disk.syncDirectory(directoryOfEpoch(directory, file.header.epoch));
 }
 
 function replaces(other: BatchFile, file: BatchFile): boolean {
   return other !== file && isGap(other.header) && other.header.gap.resumes === file.digest;
 }
 
-async function describe(path: string, digest: Sha256): Promise<BatchFile | null> {
-  const handle = await open(path, "r");
+async function describe(disk: Disk, path: string, digest: Sha256): Promise<BatchFile | null> {
+  const file = await disk.open(path, "read");
   try {
-    const start = Buffer.alloc(BATCH_LIMITS.headerBytes);
-    const { bytesRead } = await handle.read(start, 0, start.length, 0);
-    const end = start.subarray(0, bytesRead).indexOf(10);
+    const start = await file.readStart(BATCH_LIMITS.headerBytes);
+    const end = start.indexOf(10);
     const parsed = end < 0 ? null : parseBatchHeader(start.subarray(0, end), BATCH_LIMITS);
     if (parsed === null || !parsed.ok) return null;
-    const { size, mtime } = await stat(path);
-    return { path, header: parsed.header, digest, sizeBytes: size, touchedAt: mtime };
+    const { sizeBytes, modifiedAt } = await disk.stat(path);
+    return { path, header: parsed.header, digest, sizeBytes, touchedAt: modifiedAt };
   } finally {
-    await handle.close();
+    await file.close();
   }
 }

@@ -1,7 +1,7 @@
-import { copyFile, type FileHandle, mkdir, open, readdir, rm, truncate } from "node:fs/promises";
 import { join } from "node:path";
 import { AppError, type Epoch } from "@tms/records";
-import { syncDirectory } from "../../authority/private-file.ts";
+import type { Disk, DiskFile } from "../../disk/disk.ts";
+import type { SpoolPlace } from "./batch-files.ts";
 import { encodeFrame, type Frame, type FrameMeta, readSegment } from "./segment.ts";
 
 /** A frame with the number of its first record. */
@@ -21,21 +21,24 @@ const NAME = /^([0-9a-f-]{36})\.(\d{1,16})\.segment$/;
 
 /** The append-only files of one stream's unsealed records. A file that a crash left is read and cut, never appended to. */
 export class OpenSegments {
+  readonly #disk: Disk;
   readonly #directory: string;
   #segments: Segment[] = [];
-  #file: FileHandle | null = null;
+  #file: DiskFile | null = null;
 
-  private constructor(directory: string) {
+  private constructor({ disk, directory }: SpoolPlace) {
+    this.#disk = disk;
     this.#directory = directory;
   }
 
-  static async open(directory: string, epoch: Epoch): Promise<{ segments: OpenSegments; frames: NumberedFrame[] }> {
-    await mkdir(directory, { recursive: true, mode: 0o700 });
-    const segments = new OpenSegments(directory);
-    for (const name of await readdir(directory)) {
+  static async open(place: SpoolPlace, epoch: Epoch): Promise<{ segments: OpenSegments; frames: NumberedFrame[] }> {
+    const { disk, directory } = place;
+    await disk.makeDirectory(directory);
+    const segments = new OpenSegments(place);
+    for (const name of await disk.list(directory)) {
       const matched = NAME.exec(name);
       if (matched === null) continue;
-      if (matched[1] !== epoch) await rm(join(directory, name), { force: true });
+      if (matched[1] !== epoch) await disk.remove(join(directory, name));
       else await segments.#recover(join(directory, name), Number(matched[2]));
     }
     segments.#segments.sort((a, b) => a.first - b.first);
@@ -66,8 +69,8 @@ export class OpenSegments {
     if (file === null) throw new Error("no segment is open");
     const frame = encodeFrame(meta, lines);
     try {
-      await file.write(frame, 0, frame.length, segment.sizeBytes);
-      await file.datasync();
+      await file.write(frame, segment.sizeBytes);
+      await file.sync();
     } catch (error) {
       await file.truncate(segment.sizeBytes);
       throw new AppError("spool.full", { stream: this.#directory }, { cause: error });
@@ -81,7 +84,7 @@ export class OpenSegments {
     const all: NumberedFrame[] = [];
     for (const segment of this.#segments) {
       let first = segment.first;
-      for (const frame of (await readSegment(segment.path)).frames) {
+      for (const frame of (await readSegment(this.#disk, segment.path)).frames) {
         all.push({ ...frame, first });
         first += frame.meta.n;
       }
@@ -92,8 +95,8 @@ export class OpenSegments {
   /** Everything here is sealed and the state says so. */
   async clear(): Promise<void> {
     await this.close();
-    for (const segment of this.#segments.splice(0)) await rm(segment.path, { force: true });
-    await syncDirectory(this.#directory);
+    for (const segment of this.#segments.splice(0)) await this.#disk.remove(segment.path);
+    await this.#disk.syncDirectory(this.#directory);
   }
 
   async close(): Promise<void> {
@@ -105,22 +108,22 @@ export class OpenSegments {
     const last = this.#segments.at(-1);
     if (this.#file !== null && last !== undefined) return last;
     const path = join(this.#directory, `${place.epoch}.${place.first}.segment`);
-    this.#file = await open(path, "wx+", 0o600);
-    await syncDirectory(this.#directory);
+    this.#file = await this.#disk.open(path, "create");
+    await this.#disk.syncDirectory(this.#directory);
     const made = { path, first: place.first, count: 0, sizeBytes: 0, oldestAt: null };
     this.#segments.push(made);
     return made;
   }
 
   async #recover(path: string, first: number): Promise<void> {
-    const { frames, goodBytes, sizeBytes } = await readSegment(path);
+    const { frames, goodBytes, sizeBytes } = await readSegment(this.#disk, path);
     if (goodBytes < sizeBytes) {
       // Usually the torn tail of an append that nobody was told of; kept aside all the same, in case a disk lied.
-      await copyFile(path, `${path}.torn`);
-      await truncate(path, goodBytes);
+      await this.#disk.copy(path, `${path}.torn`);
+      await this.#disk.truncate(path, goodBytes);
     }
     if (frames.length === 0) {
-      await rm(path, { force: true });
+      await this.#disk.remove(path);
       return;
     }
     const count = frames.reduce((sum, frame) => sum + frame.meta.n, 0);

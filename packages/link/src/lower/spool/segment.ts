@@ -1,6 +1,6 @@
-import { readFile } from "node:fs/promises";
 import { crc32 } from "node:zlib";
 import type { GapBatchHeader } from "../../batch/batch-header.ts";
+import type { Disk } from "../../disk/disk.ts";
 import type { SpoolCursor } from "./spool-port.ts";
 
 // The file format of records that wait to be sealed.
@@ -33,8 +33,11 @@ export function encodeFrame(meta: Omit<FrameMeta, "b">, lines: readonly string[]
 }
 
 /** Reads a segment; `goodBytes` is where the first torn frame begins, or the file's size. */
-export async function readSegment(path: string): Promise<{ frames: Frame[]; goodBytes: number; sizeBytes: number }> {
-  const bytes = await readFile(path);
+export async function readSegment(
+  disk: Disk,
+  path: string,
+): Promise<{ frames: Frame[]; goodBytes: number; sizeBytes: number }> {
+  const bytes = await disk.read(path);
   const frames: Frame[] = [];
   let at = 0;
   while (at < bytes.length) {

@@ -1,6 +1,7 @@
 import { join } from "node:path";
-import { type Epoch, newId, type Sha256 } from "@tms/records";
+import type { Epoch, Sha256 } from "@tms/records";
 import { readIfThere, writeDurably } from "../../authority/private-file.ts";
+import type { SpoolPlace } from "./batch-files.ts";
 import type { SpoolCursor } from "./spool-port.ts";
 
 /** The small durable memory of one stream; everything else follows from the files beside it. */
@@ -25,22 +26,23 @@ export interface SpoolState {
 
 const MAX_ENDED = 64;
 
-export async function loadState(directory: string): Promise<SpoolState> {
-  const text = await readIfThere(join(directory, "state.json"));
+export async function loadState(place: SpoolPlace, newEpoch: () => Epoch): Promise<SpoolState> {
+  const text = await readIfThere(join(place.directory, "state.json"), place.disk);
   if (text !== null) return JSON.parse(text) as SpoolState;
-  const state = freshState(newId<Epoch>());
-  await saveState(directory, state);
+  const state = freshState(newEpoch());
+  await saveState(place, state);
   return state;
 }
 
-export function saveState(directory: string, state: SpoolState): Promise<void> {
-  return writeDurably(join(directory, "state.json"), JSON.stringify(state));
+export function saveState({ disk, directory }: SpoolPlace, state: SpoolState): Promise<void> {
+  return writeDurably(join(directory, "state.json"), JSON.stringify(state), disk);
 }
 
 /** The state at the begin of a new epoch; cursors go on, numbers do not. */
-export function nextEpochState(state: SpoolState, carry: string[]): SpoolState {
+export function nextEpochState(state: SpoolState, next: { epoch: Epoch; carry: string[] }): SpoolState {
   const ended = [...state.ended, { epoch: state.epoch, sealedTo: state.sealedTo, head: state.head }].slice(-MAX_ENDED);
-  return { ...freshState(newId<Epoch>()), ackedAt: state.ackedAt ?? null, cursors: state.cursors, ended, carry };
+  const { epoch, carry } = next;
+  return { ...freshState(epoch), ackedAt: state.ackedAt ?? null, cursors: state.cursors, ended, carry };
 }
 
 export function mergeCursors(known: readonly SpoolCursor[], more: readonly SpoolCursor[]): SpoolCursor[] {

@@ -219,7 +219,7 @@ test("a kill in the middle of a new epoch carries every record over once", async
   const folder = join(directory, STREAM, "batches", old?.epoch ?? "");
   const carry = (await readdir(folder)).sort().map((name) => join(folder, name));
   const statePath = join(directory, STREAM, "state.json");
-  const state = nextEpochState(JSON.parse(await readFile(statePath, "utf8")), carry);
+  const state = nextEpochState(JSON.parse(await readFile(statePath, "utf8")), { epoch: newId<Epoch>(), carry });
   await writeFile(statePath, JSON.stringify(state));
 
   const again = await open(directory);

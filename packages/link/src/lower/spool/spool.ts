@@ -1,6 +1,7 @@
-import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import type { Clock, LinkRecord, Stream } from "@tms/records";
+import { type Clock, type Epoch, type LinkRecord, newId, type Stream } from "@tms/records";
+import type { Disk } from "../../disk/disk.ts";
+import { nodeDisk } from "../../disk/node-disk.ts";
 import { SPOOL_LIMITS, type Spool, type SpoolLimits } from "./spool-port.ts";
 import { StreamSpool } from "./stream-spool.ts";
 
@@ -14,14 +15,17 @@ export async function openSpool(options: {
   streams: readonly Stream[];
   clock: Clock;
   limits?: Partial<SpoolLimits>;
+  disk?: Disk;
+  newEpoch?: () => Epoch;
 }): Promise<Spool> {
   const limits = { ...SPOOL_LIMITS, ...options.limits };
-  await mkdir(options.directory, { recursive: true, mode: 0o700 });
+  const { clock, disk = nodeDisk, newEpoch = () => newId<Epoch>() } = options;
+  await disk.makeDirectory(options.directory);
   const spools = new Map<Stream, StreamSpool>();
   const total = () => [...spools.values()].reduce((sum, one) => sum + one.report().spooledBytes, 0);
   for (const stream of options.streams) {
-    const directory = join(options.directory, stream);
-    spools.set(stream, await StreamSpool.open({ directory, stream, clock: options.clock, limits, total }));
+    const place = { disk, directory: join(options.directory, stream) };
+    spools.set(stream, await StreamSpool.open({ place, stream, clock, limits, total, newEpoch }));
   }
   const listeners = new Set<(stream: Stream) => void>();
   const of = (stream: Stream): StreamSpool => {

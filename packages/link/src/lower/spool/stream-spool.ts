@@ -1,7 +1,6 @@
-import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Position } from "@tms/contracts/link";
-import { AppError, type Clock, type Sha256, type Stream } from "@tms/records";
+import { AppError, type Clock, type Epoch, type Sha256, type Stream } from "@tms/records";
 import { isGap } from "../../batch/batch-header.ts";
 import { readBatch } from "../../batch/read-batch.ts";
 import { type SealedBatch, sealBatch, sealGap, sha256Of } from "../../batch/seal-batch.ts";
@@ -9,9 +8,9 @@ import {
   type BatchFile,
   directoryOfEpoch,
   listBatchFiles,
-  readBatchBytes,
   removeBatchFile,
   removeEndedEpochs,
+  type SpoolPlace,
   touch,
   writeBatchFile,
 } from "./batch-files.ts";
@@ -28,10 +27,11 @@ import { loadState, mergeCursors, nextEpochState, type SpoolState, saveState } f
 // I4  A new epoch carries every unacknowledged record over; the upper party knows repeated records by their ids.
 
 interface Options {
-  directory: string;
+  place: SpoolPlace;
   stream: Stream;
   clock: Clock;
   limits: SpoolLimits;
+  newEpoch: () => Epoch;
   /** Unacknowledged bytes of all streams. */
   total: () => number;
 }
@@ -52,9 +52,11 @@ export class StreamSpool {
   }
 
   static async open(options: Options): Promise<StreamSpool> {
-    await mkdir(options.directory, { recursive: true, mode: 0o700 });
-    const state = await loadState(options.directory);
-    const { segments, frames } = await OpenSegments.open(join(options.directory, "open"), state.epoch);
+    const { place } = options;
+    await place.disk.makeDirectory(place.directory);
+    const state = await loadState(place, options.newEpoch);
+    const open = { ...place, directory: join(place.directory, "open") };
+    const { segments, frames } = await OpenSegments.open(open, state.epoch);
     const spool = new StreamSpool(options, state, segments);
     await spool.#recover(frames);
     return spool;
@@ -116,7 +118,7 @@ export class StreamSpool {
       await this.#fillLoss();
       const file = this.#waiting()[0];
       if (file === undefined) return null;
-      const bytes = await readBatchBytes(file);
+      const bytes = await this.#disk.read(file.path);
       if (sha256Of(bytes) === file.digest) return { header: file.header, digest: file.digest, bytes };
       // The disk changed it: what was sealed cannot be sent any more, and its numbers must say so.
       const gap = await this.#replace(file, "disk-failed");
@@ -131,7 +133,7 @@ export class StreamSpool {
       const ackedHead = isGap(file.header) ? (file.header.gap.resumes ?? digest) : digest;
       const now = this.#options.clock.now();
       await this.#save({ ackedTo: file.header.first + file.header.count, ackedHead, ackedAt: now.toISOString() });
-      await touch(file, now);
+      await touch(this.#disk, file, now);
       await this.#prune();
     });
   }
@@ -174,6 +176,14 @@ export class StreamSpool {
     return result;
   }
 
+  get #disk() {
+    return this.#options.place.disk;
+  }
+
+  #keep(sealed: SealedBatch): Promise<BatchFile> {
+    return writeBatchFile(this.#options.place, sealed, this.#options.clock.now());
+  }
+
   #knows(cursor: SpoolCursor | undefined): boolean {
     if (cursor === undefined) return false;
     return this.#cursors.some(
@@ -201,7 +211,7 @@ export class StreamSpool {
 
   async #save(change: Partial<SpoolState>): Promise<void> {
     const next = { ...this.#state, ...change };
-    await saveState(this.#options.directory, next);
+    await saveState(this.#options.place, next);
     this.#state = next;
   }
 
@@ -210,13 +220,12 @@ export class StreamSpool {
       this.#state.cursors,
       frames.flatMap((frame) => (frame.meta.cursor === undefined ? [] : [frame.meta.cursor])),
     );
-    await removeEndedEpochs(this.#options.directory, this.#state);
-    this.#files = await listBatchFiles(this.#options.directory, this.#state.epoch);
+    await removeEndedEpochs(this.#options.place, this.#state);
+    this.#files = await listBatchFiles(this.#options.place, this.#state.epoch);
     if (this.#state.carry.length > 0) {
       // Carrying was interrupted: what it sealed without noting it was never sent, so it is sealed again.
       const { sealedTo } = this.#state;
-      for (const file of this.#files.filter((one) => one.header.first >= sealedTo))
-        await rm(file.path, { force: true });
+      for (const file of this.#files.filter((one) => one.header.first >= sealedTo)) await this.#disk.remove(file.path);
       this.#files = this.#files.filter((one) => one.header.first < sealedTo);
       await this.#carry();
     }
@@ -239,7 +248,7 @@ export class StreamSpool {
     for (const part of planned) {
       const at = { ...this.#identity(), first: part.first, previous: place.head };
       const sealed = part.kind === "gap" ? sealGap(at, part.gap) : sealBatch(at, part.lines);
-      const file = await writeBatchFile(this.#options.directory, sealed);
+      const file = await this.#keep(sealed);
       this.#files.push(file);
       place = { first: part.first + sealed.header.count, head: headAfter(file) };
     }
@@ -257,9 +266,9 @@ export class StreamSpool {
     const from = file.touchedAt.toISOString();
     const gap = { count, cause, from, to: now, resumes: headAfter(file) };
     const sealed = sealGap({ ...this.#identity(), first, previous }, gap);
-    const made = await writeBatchFile(this.#options.directory, sealed);
+    const made = await this.#keep(sealed);
     this.#files = this.#files.map((one) => (one === file ? made : one));
-    await removeBatchFile(file, this.#options.directory);
+    await removeBatchFile(this.#options.place, file);
     return sealed;
   }
 
@@ -273,7 +282,7 @@ export class StreamSpool {
     const gap = { count: until - ackedTo, cause: "upper-lost" as const, from: now, to: now };
     const resumes = next === undefined ? head : next.header.previous;
     const sealed = sealGap({ ...this.#identity(), first: ackedTo, previous: ackedHead }, { ...gap, resumes });
-    this.#files.push(await writeBatchFile(this.#options.directory, sealed));
+    this.#files.push(await this.#keep(sealed));
     this.#files.sort((a, b) => a.header.first - b.header.first);
   }
 
@@ -290,12 +299,12 @@ export class StreamSpool {
     await this.#seal();
     const carry = this.#waiting().map((file) => file.path);
     const old = { epoch: this.#state.epoch };
-    const next = nextEpochState({ ...this.#state, cursors: this.#cursors }, carry);
-    await saveState(this.#options.directory, next);
+    const next = nextEpochState({ ...this.#state, cursors: this.#cursors }, { epoch: this.#options.newEpoch(), carry });
+    await saveState(this.#options.place, next);
     this.#state = next;
     this.#files = [];
     await this.#carry();
-    await rm(directoryOfEpoch(this.#options.directory, old.epoch), { recursive: true, force: true });
+    await this.#disk.remove(directoryOfEpoch(this.#options.place.directory, old.epoch));
   }
 
   async #carry(): Promise<void> {
@@ -307,7 +316,7 @@ export class StreamSpool {
         await this.#save({ carry });
         continue;
       }
-      const file = await writeBatchFile(this.#options.directory, sealed);
+      const file = await this.#keep(sealed);
       this.#files.push(file);
       await this.#save({ sealedTo: place.first + sealed.header.count, head: headAfter(file), carry });
     }
@@ -316,7 +325,7 @@ export class StreamSpool {
   async #sealAgain(path: string, place: Parameters<typeof sealBatch>[0]): Promise<SealedBatch | null> {
     const now = this.#options.clock.now().toISOString();
     try {
-      const { header, lines } = await readBatch(await readBatchBytes({ path }));
+      const { header, lines } = await readBatch(await this.#disk.read(path));
       if (!isGap(header)) return sealBatch(place, lines);
       return sealGap(place, { ...header.gap, count: header.count, resumes: null });
     } catch (error) {
@@ -335,7 +344,7 @@ export class StreamSpool {
       if (!old && bytes <= keepAckedBytes) return;
       bytes -= file.sizeBytes;
       this.#files = this.#files.filter((one) => one !== file);
-      await removeBatchFile(file, this.#options.directory);
+      await removeBatchFile(this.#options.place, file);
     }
   }
 }

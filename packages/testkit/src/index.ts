@@ -10,6 +10,7 @@ export { type Chaos, ChaosProxy } from "./chaos-proxy.ts";
 export { FakeAgent, type FakeAgentOptions, makeThreatEvent } from "./fake-agent.ts";
 export { FakePortal, type FakePortalOptions, type FakeProduct } from "./fake-portal.ts";
 export { FakeIntakeStore } from "./fake-portal-store.ts";
+export { FakeProxy, type FakeProxyOptions, type ProxyChaos } from "./fake-proxy.ts";
 export { createTestCa } from "./test-ca.ts";
 export { TestClock } from "./test-clock.ts";
 export { createEmptyDatabase, createTestDatabase, type TestDatabase } from "./test-database.ts";

@@ -1,6 +1,6 @@
 import { type BatchAnswer, batchAnswerSchema } from "@tms/contracts/link";
 import { AppError, type Stream } from "@tms/records";
-import type { Address } from "./open-tunnel.ts";
+import type { Address } from "./dial/address.ts";
 import type { SpooledBatch } from "./spool/spool-port.ts";
 
 /** One of the two ways a batch travels; the bytes are the same on both. */

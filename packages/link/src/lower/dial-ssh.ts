@@ -2,7 +2,9 @@ import { problemSchema } from "@tms/contracts";
 import { AppError, errorFromCode } from "@tms/records";
 import ssh2, { type ConnectConfig } from "ssh2";
 import { fingerprintOf } from "../authority/ssh-host-key.ts";
-import { type Address, openTunnel } from "./open-tunnel.ts";
+import type { Address } from "./dial/address.ts";
+import { type Dial, dialDirectly } from "./dial/dial.ts";
+import { blameProxy } from "./dial/open-tunnel.ts";
 
 // The SSH client of a lower party. AES-GCM only: OpenSSL does it natively, whatever ssh2's own binding does.
 
@@ -22,7 +24,7 @@ export interface SshLogOn {
 }
 
 /**
- * Opens an authenticated SSH connection over `openTunnel`.
+ * Opens an authenticated SSH connection.
  *
  * @throws {AppError} `link.protocol_wrong` for a server of something else, `link.pin_mismatch` for a foreign host key, `link.credentials_wrong` or `link.identity_unknown`
  *   for a refused log-on, else what dialling throws.
@@ -30,9 +32,11 @@ export interface SshLogOn {
 export async function dialSsh(
   to: Address,
   logOn: SshLogOn,
-  options: { signal?: AbortSignal | undefined } = {},
+  options: { signal?: AbortSignal | undefined; dial?: Dial } = {},
 ): Promise<ssh2.Client> {
-  const sock = await openTunnel(to, options);
+  const { dial = dialDirectly, signal } = options;
+  const tunnel = await dial(to, { signal });
+  const sock = tunnel.socket;
   const client = new ssh2.Client();
   let foreignKey: string | null = null;
   let isSsh = true;
@@ -59,15 +63,15 @@ export async function dialSsh(
   };
   return new Promise((resolve, reject) => {
     const abort = () => client.destroy();
-    options.signal?.addEventListener("abort", abort, { once: true });
+    signal?.addEventListener("abort", abort, { once: true });
     const fail = (error: AppError) => {
-      options.signal?.removeEventListener("abort", abort);
+      signal?.removeEventListener("abort", abort);
       client.destroy();
       sock.destroy();
-      reject(error);
+      reject(blameProxy(tunnel, error));
     };
     client.once("ready", () => {
-      options.signal?.removeEventListener("abort", abort);
+      signal?.removeEventListener("abort", abort);
       client.removeAllListeners("error");
       // Errors of an open connection reach its users as closed channels.
       client.on("error", () => undefined);
@@ -83,6 +87,8 @@ export async function dialSsh(
       fail(new AppError(isSsh ? "link.unreachable" : "link.protocol_wrong", { ...to, reason: "closed" })),
     );
     client.connect(config);
+    // It came paused, so that nothing a server says first is lost on the way to its reader.
+    sock.resume();
   });
 }
 

@@ -1,6 +1,12 @@
 export type { PatternFetch, PatternMirror, PatternMirrorOptions } from "../patterns/index.ts";
 export { createPatternMirror } from "../patterns/index.ts";
 export { type BatchTransport, type LogServerAddress, readBatchAnswer } from "./batch-transport.ts";
+export { CONNECTION_STEPS, type ConnectionStep, LANES, type Lane, type StepReport } from "./connection-steps.ts";
+export { type Address, authorityOf } from "./dial/address.ts";
+export { createDial, type Dial, dialDirectly } from "./dial/dial.ts";
+export { type Bandwidth, Pace } from "./dial/pace.ts";
+export type { Paces } from "./dial/paced-socket.ts";
+export { PROXY_KINDS, type ProxyKind, type ProxySettings } from "./dial/proxy-settings.ts";
 export type { LowerDescription } from "./heartbeat-loop.ts";
 export { type LinkHttpAnswer, problemFrom } from "./link-http.ts";
 export { LinkMemory } from "./link-memory.ts";
@@ -17,7 +23,6 @@ export {
   type LowerLink,
   type LowerLinkDeps,
 } from "./lower-link.ts";
-export { type Address, openTunnel } from "./open-tunnel.ts";
 export { type ProbedAuthority, probeAuthority } from "./probe-authority.ts";
 export { loadIdentity, type RegisterLowerOptions, registerLower, type StoredIdentity } from "./register-lower.ts";
 export { openSpool } from "./spool/spool.ts";
@@ -31,13 +36,4 @@ export {
   type SpoolLimits,
   type SpoolReport,
 } from "./spool/spool-port.ts";
-export {
-  CONNECTION_STEPS,
-  type ConnectionStep,
-  LANES,
-  type Lane,
-  type LaneReports,
-  type StepReport,
-  type TestSettings,
-  testConnection,
-} from "./test-connection.ts";
+export { type LaneReports, type TestSettings, testConnection } from "./test-connection.ts";

@@ -27,9 +27,9 @@ const PASSING: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "server.internal",
 ]);
 
-/** Whether the line or the party above failed for the moment, so that the same call may well succeed later. */
+/** Whether the line, its proxy or the party above failed for the moment, so that the same call may well succeed later. */
 export function isPassingFailure(error: unknown): boolean {
-  return error instanceof AppError && PASSING.has(error.code);
+  return error instanceof AppError && (PASSING.has(error.code) || error.code.startsWith("proxy."));
 }
 
 export function asLinkError(error: unknown): AppError {

@@ -2,6 +2,8 @@ import type { Directive, DirectiveOutcome, HeartbeatAnswer } from "@tms/contract
 import { AppError, type Clock, type DirectiveId, ERRORS, systemTimers, type Timers } from "@tms/records";
 import type { BatchTransport, LogServerAddress } from "./batch-transport.ts";
 import { createBatchTransport } from "./create-batch-transport.ts";
+import { type Address, hostInUrl } from "./dial/address.ts";
+import { type Dial, dialDirectly } from "./dial/dial.ts";
 import { type HeartbeatDeps, HeartbeatLoop, type LowerDescription } from "./heartbeat-loop.ts";
 import { fetchOver } from "./link-http.ts";
 import { LinkMemory } from "./link-memory.ts";
@@ -9,8 +11,7 @@ import { backoffMs, isPassingFailure } from "./link-outcome.ts";
 import { createLinkRequest, type LinkRequest } from "./link-request.ts";
 import { LogSender } from "./log-sender.ts";
 import type { LowerKeys } from "./lower-keys.ts";
-import type { Address } from "./open-tunnel.ts";
-import { hostInUrl, type StoredIdentity } from "./register-lower.ts";
+import type { StoredIdentity } from "./register-lower.ts";
 import type { Spool } from "./spool/spool-port.ts";
 import { createTlsAgent } from "./tls-client.ts";
 import { Wake } from "./wake.ts";
@@ -36,6 +37,8 @@ export interface LowerLinkDeps extends LinkDeps {
   statusServer: Address;
   /** null = nothing is sent up. */
   logServer: LogServerAddress | null;
+  /** Default: directly. */
+  dial?: Dial;
 }
 
 /** What a link needs to know and may call, over whatever line it speaks. */
@@ -91,12 +94,16 @@ export function createLowerLink(deps: LowerLinkDeps): LowerLink {
     privateKeyPem: deps.keys.tlsPrivatePem,
   };
   // Heartbeats have a connection of their own: an upload must not make us look silent.
-  const agents = { heartbeat: createTlsAgent(trust, { connections: 1 }), requests: createTlsAgent(trust) };
+  const dial = deps.dial ?? dialDirectly;
+  const agents = {
+    heartbeat: createTlsAgent(trust, { connections: 1, dial, urgent: true }),
+    requests: createTlsAgent(trust, { dial }),
+  };
   return composeLowerLink(deps, {
     memory,
     baseUrl,
     fetch: (options) => fetchOver(agents.heartbeat, options),
-    transport: deps.logServer === null ? null : createBatchTransport(deps.logServer, deps),
+    transport: deps.logServer === null ? null : createBatchTransport(deps.logServer, { ...deps, dial }),
     request: createLinkRequest(agents.requests, baseUrl),
     timers: systemTimers,
     close: async () => {

@@ -3,7 +3,9 @@ import { once } from "node:events";
 import { connect as connectTls, type DetailedPeerCertificate } from "node:tls";
 import { AppError, type Sha256 } from "@tms/records";
 import { spkiOfCertificate } from "../authority/spki.ts";
-import { type Address, openTunnel } from "./open-tunnel.ts";
+import type { Address } from "./dial/address.ts";
+import { type Dial, dialDirectly } from "./dial/dial.ts";
+import { blameProxy } from "./dial/open-tunnel.ts";
 import { handshakeError } from "./tls-client.ts";
 
 export interface ProbedAuthority {
@@ -27,17 +29,18 @@ const MAX_CHAIN = 8;
 export async function probeAuthority(
   to: Address,
   pins: readonly Sha256[],
-  options: { signal?: AbortSignal | undefined } = {},
+  options: { signal?: AbortSignal | undefined; dial?: Dial | undefined } = {},
 ): Promise<ProbedAuthority> {
-  const socket = await openTunnel(to, options);
-  const secure = connectTls({ socket, host: to.host, rejectUnauthorized: false });
+  const { dial = dialDirectly, signal } = options;
+  const tunnel = await dial(to, { signal });
+  const secure = connectTls({ socket: tunnel.socket, host: to.host, rejectUnauthorized: false });
   try {
     const limit = AbortSignal.timeout(HANDSHAKE_TIMEOUT_MS);
-    await once(secure, "secureConnect", { signal: options.signal ? AbortSignal.any([limit, options.signal]) : limit });
+    await once(secure, "secureConnect", { signal: signal ? AbortSignal.any([limit, signal]) : limit });
     return choose(chainOf(secure.getPeerCertificate(true)), pins, to);
   } catch (error) {
     if (error instanceof AppError) throw error;
-    throw handshakeError(error, to);
+    throw blameProxy(tunnel, handshakeError(error, to));
   } finally {
     secure.destroy();
   }

@@ -7,9 +7,10 @@ import { productUri } from "../authority/authority.ts";
 import { readIfThere, writeDurably } from "../authority/private-file.ts";
 import { spkiOfCertificate, spkiOfKey } from "../authority/spki.ts";
 import { makeCertificateRequest } from "./certificate-request.ts";
+import { type Address, hostInUrl } from "./dial/address.ts";
+import type { Dial } from "./dial/dial.ts";
 import { errorOfApi, fetchOver } from "./link-http.ts";
 import type { LowerKeys } from "./lower-keys.ts";
-import type { Address } from "./open-tunnel.ts";
 import { type ProbedAuthority, probeAuthority } from "./probe-authority.ts";
 import { createTlsAgent } from "./tls-client.ts";
 
@@ -40,6 +41,8 @@ export interface RegisterLowerOptions {
   patternRoot: Sha256;
   request: Omit<RegisterRequest, "v" | "pinned" | "certificateRequest" | "sshPublicKey" | "signingKey">;
   signal?: AbortSignal | undefined;
+  /** Default: directly. */
+  dial?: Dial;
 }
 
 const IDENTITY_FILE = "identity.json";
@@ -52,8 +55,11 @@ const REGISTER_TIMEOUT_MS = 30_000;
  */
 export async function registerLower(options: RegisterLowerOptions): Promise<StoredIdentity> {
   const { keys, statusServer } = options;
-  const authority = await probeAuthority(statusServer, options.caPins, { signal: options.signal });
-  const agent = createTlsAgent({ caPem: authority.caPem });
+  const authority = await probeAuthority(statusServer, options.caPins, options);
+  const agent = createTlsAgent(
+    { caPem: authority.caPem },
+    { ...(options.dial === undefined ? {} : { dial: options.dial }) },
+  );
   try {
     const client = createApiClient(
       { register: linkRegister },
@@ -88,11 +94,6 @@ export async function registerLower(options: RegisterLowerOptions): Promise<Stor
 export async function loadIdentity(keys: LowerKeys): Promise<StoredIdentity | null> {
   const text = await readIfThere(join(keys.directory, IDENTITY_FILE));
   return text === null ? null : (JSON.parse(text) as StoredIdentity);
-}
-
-/** An IPv6 address stands in brackets inside a URL. */
-export function hostInUrl(host: string): string {
-  return host.includes(":") ? `[${host}]` : host;
 }
 
 function checkAnswer(

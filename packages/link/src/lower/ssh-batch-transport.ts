@@ -4,6 +4,7 @@ import { AppError, type Stream } from "@tms/records";
 import type ssh2 from "ssh2";
 import type { ClientChannel } from "ssh2";
 import { type BatchTransport, type LogServerAddress, readBatchAnswer } from "./batch-transport.ts";
+import type { Dial } from "./dial/dial.ts";
 import { dialSsh, errorOfAnswerLine } from "./dial-ssh.ts";
 import { LineReader } from "./line-reader.ts";
 import type { LowerKeys } from "./lower-keys.ts";
@@ -22,10 +23,10 @@ interface Session {
 /** Sends batches as frames to `exec tms-ingest`; one connection serves all streams and is dialled anew after a failure. */
 export class SshBatchTransport implements BatchTransport {
   readonly #to: LogServerAddress;
-  readonly #who: { keys: LowerKeys; identity: StoredIdentity };
+  readonly #who: { keys: LowerKeys; identity: StoredIdentity; dial: Dial };
   #session: Promise<Session> | null = null;
 
-  constructor(to: LogServerAddress, who: { keys: LowerKeys; identity: StoredIdentity }) {
+  constructor(to: LogServerAddress, who: { keys: LowerKeys; identity: StoredIdentity; dial: Dial }) {
     this.#to = to;
     this.#who = who;
   }
@@ -76,7 +77,7 @@ export class SshBatchTransport implements BatchTransport {
         privateKey: this.#who.keys.sshPrivateKey,
         hostKeys: this.#who.identity.sshHostKeys,
       },
-      { signal },
+      { signal, dial: this.#who.dial },
     );
     client.once("close", () => {
       this.#session = null;

@@ -1,21 +1,25 @@
 import { LOGS_PATH } from "@tms/contracts/link";
 import { type BatchTransport, readBatchAnswer } from "./batch-transport.ts";
+import { type Address, hostInUrl } from "./dial/address.ts";
+import type { Dial } from "./dial/dial.ts";
 import { callLink, problemFrom } from "./link-http.ts";
 import type { LowerKeys } from "./lower-keys.ts";
-import type { Address } from "./open-tunnel.ts";
-import { hostInUrl, type StoredIdentity } from "./register-lower.ts";
+import type { StoredIdentity } from "./register-lower.ts";
 import { createTlsAgent } from "./tls-client.ts";
 
 /** A batch of 16 MiB over 2 Mbit/s takes 67 s. */
 const SEND_TIMEOUT_MS = 120_000;
 
 /** Sends batches as `POST /link/v1/logs/{stream}`. */
-export function createSslTransport(to: Address, who: { keys: LowerKeys; identity: StoredIdentity }): BatchTransport {
-  const agent = createTlsAgent({
-    caPem: who.identity.caPem,
-    certificatePem: who.identity.certificatePem,
-    privateKeyPem: who.keys.tlsPrivatePem,
-  });
+export function createSslTransport(
+  to: Address,
+  who: { keys: LowerKeys; identity: StoredIdentity; dial: Dial },
+): BatchTransport {
+  const { keys, identity, dial } = who;
+  const agent = createTlsAgent(
+    { caPem: identity.caPem, certificatePem: identity.certificatePem, privateKeyPem: keys.tlsPrivatePem },
+    { dial },
+  );
   return {
     async send(stream, batch, signal) {
       const answer = await callLink(agent, {

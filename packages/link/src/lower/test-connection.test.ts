@@ -1,15 +1,10 @@
 import { once } from "node:events";
 import { type AddressInfo, createServer } from "node:net";
 import { ERRORS, type ErrorCode, type Sha256 } from "@tms/records";
-import { ChaosProxy, FakePortal } from "@tms/testkit";
+import { ChaosProxy, FakePortal, FakeProxy, type FakeProxyOptions, type ProxyChaos } from "@tms/testkit";
 import { describe, expect, onTestFinished, test } from "vitest";
-import {
-  type ConnectionStep,
-  type Lane,
-  type StepReport,
-  type TestSettings,
-  testConnection,
-} from "./test-connection.ts";
+import type { ConnectionStep, Lane, StepReport } from "./connection-steps.ts";
+import { type TestSettings, testConnection } from "./test-connection.ts";
 
 function settings(portal: FakePortal, protocol: "ssl" | "ssh", change: Partial<TestSettings> = {}): TestSettings {
   return {
@@ -245,4 +240,133 @@ test("can be ended from outside", async () => {
   });
 
   expect(failed(result.logServer)).toMatchObject({ step: "handshake", code: "link.timeout" });
+});
+
+const LOG_ON = { userName: "mill", password: "between us" };
+const PROXIES: { name: string; options: FakeProxyOptions }[] = [
+  { name: "an HTTP proxy", options: { kind: "http" } },
+  { name: "an HTTP proxy with Basic", options: { kind: "http", logOn: { ...LOG_ON, scheme: "basic" } } },
+  { name: "an HTTP proxy with Digest", options: { kind: "http", logOn: { ...LOG_ON, scheme: "digest-sha256" } } },
+  { name: "a SOCKS4 proxy", options: { kind: "socks4" } },
+  { name: "a SOCKS5 proxy", options: { kind: "socks5" } },
+  { name: "a SOCKS5 proxy with a log-on", options: { kind: "socks5", logOn: LOG_ON } },
+];
+
+test.each(PROXIES.flatMap((proxy) => BOTH.map((protocol) => ({ ...proxy, protocol }))))(
+  "through $name over $protocol both lanes end in a round trip, and the name is left to the proxy",
+  async ({ options, protocol }) => {
+    await using portal = await FakePortal.start();
+    await using proxy = await FakeProxy.start({ ...options, names: { localhost: portal.host } });
+    const byName = { host: "localhost" };
+    const whole = settings(portal, protocol, { proxy: proxy.settings() });
+
+    const result = await testConnection({
+      ...whole,
+      logServer: { ...whole.logServer, ...byName },
+      statusServer: { ...whole.statusServer, ...byName },
+    });
+
+    expect(states(result.logServer)).toBe("not-needed ok ok ok ok ok ok");
+    expect(states(result.statusServer)).toBe("not-needed ok ok ok ok ok ok");
+    expect(result.logServer[0]?.fact).toBe("Left to the proxy.");
+    expect(new Set(proxy.asked.map((target) => target.split(":")[0]))).toEqual(new Set(["localhost"]));
+  },
+);
+
+/** A proxy that does not do what it should; by the first step that meets it. */
+const PROXY_FAULTS: {
+  fault: string;
+  options: FakeProxyOptions;
+  chaos?: (portal: FakePortal) => ProxyChaos;
+  change?: Partial<TestSettings>;
+  logServer?: Partial<TestSettings["logServer"]>;
+  step: ConnectionStep;
+  code: ErrorCode;
+}[] = [
+  {
+    fault: "nothing at its port",
+    options: { kind: "http" },
+    change: { proxy: { kind: "http", host: "127.0.0.1", port: 1 } },
+    step: "proxy",
+    code: "proxy.unreachable",
+  },
+  {
+    fault: "its name unknown",
+    options: { kind: "http" },
+    change: { proxy: { kind: "socks5", host: "a..b", port: 1 } },
+    step: "proxy",
+    code: "proxy.name_unknown",
+  },
+  {
+    fault: "a log-on that was not entered",
+    options: { kind: "http", logOn: { ...LOG_ON, scheme: "basic" } },
+    change: { proxy: { kind: "http", host: "127.0.0.1", port: 0 } },
+    step: "proxy",
+    code: "proxy.credentials_needed",
+  },
+  {
+    fault: "a wrong password",
+    options: { kind: "socks5", logOn: LOG_ON },
+    change: { proxy: { kind: "socks5", host: "127.0.0.1", port: 0, ...LOG_ON, password: "guess" } },
+    step: "proxy",
+    code: "proxy.credentials_wrong",
+  },
+  {
+    fault: "a rule against this port",
+    options: { kind: "http" },
+    chaos: () => ({ forbids: true }),
+    step: "tcp",
+    code: "proxy.refused_target",
+  },
+  {
+    fault: "no way to the server",
+    options: { kind: "http" },
+    chaos: () => ({ leadsTo: 1 }),
+    step: "tcp",
+    code: "proxy.target_unreachable",
+  },
+  {
+    fault: "a server's name that it does not know",
+    options: { kind: "http" },
+    logServer: { host: "portal.example.test" },
+    step: "tcp",
+    code: "proxy.target_unknown",
+  },
+  {
+    fault: "200 and then the end",
+    options: { kind: "http" },
+    chaos: () => ({ closesAtOnce: true }),
+    step: "handshake",
+    code: "proxy.tunnel_closed",
+  },
+  {
+    fault: "certificates of its own",
+    options: { kind: "socks5" },
+    chaos: (inspector) => ({ leadsTo: inspector.ports.ssl }),
+    step: "handshake",
+    code: "link.pin_mismatch",
+  },
+];
+
+test.each(PROXY_FAULTS)("a proxy with $fault: $step fails first, with $code", async (row) => {
+  await using portal = await FakePortal.start();
+  await using inspector = await FakePortal.start();
+  await using proxy = await FakeProxy.start(row.options);
+  proxy.chaos = row.chaos?.(inspector) ?? {};
+  const whole = { ...settings(portal, "ssl", { proxy: proxy.settings() }), ...row.change };
+  const { proxy: asked } = whole;
+
+  const result = await testConnection({
+    ...whole,
+    logServer: { ...whole.logServer, ...row.logServer },
+    // Port 0 in a row stands for the proxy of this test.
+    proxy: asked?.port === 0 ? { ...asked, port: proxy.port } : (asked ?? null),
+  });
+
+  const lane = result.logServer;
+  const place = lane.findIndex((one) => one.step === row.step);
+  expect(failed(lane)).toMatchObject({ step: row.step, code: row.code, text: ERRORS[row.code].text });
+  expect(lane.slice(0, place).every(({ state }) => state === "ok" || state === "not-needed")).toBe(true);
+  expect(lane.slice(place + 1).every(({ state }) => state === "not-run")).toBe(true);
+  if (row.code === "link.pin_mismatch") expect(failed(lane)?.fact).toMatch(/^It showed a certificate by /);
 });

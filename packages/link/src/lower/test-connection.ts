@@ -1,45 +1,22 @@
 import { lookup } from "node:dns/promises";
-import { isIP, type Socket } from "node:net";
+import { isIP } from "node:net";
 import { linkTest, testAnswerSchema } from "@tms/contracts/link";
-import { AppError, ERRORS, isErrorCode, type Sha256 } from "@tms/records";
+import { AppError, type Sha256 } from "@tms/records";
 import type { LogServerAddress } from "./batch-transport.ts";
+import { type Lane, StepBoard, type StepReport } from "./connection-steps.ts";
+import { type Address, authorityOf, hostInUrl } from "./dial/address.ts";
+import { createDial, type Dial } from "./dial/dial.ts";
+import type { ProxySettings } from "./dial/proxy-settings.ts";
 import { dialSsh } from "./dial-ssh.ts";
 import { LineReader } from "./line-reader.ts";
 import { callLink, problemFrom } from "./link-http.ts";
 import { asLinkError } from "./link-outcome.ts";
-import { type Address, openTunnel } from "./open-tunnel.ts";
 import { type ProbedAuthority, probeAuthority } from "./probe-authority.ts";
-import { hostInUrl } from "./register-lower.ts";
 import { openChannel } from "./ssh-batch-transport.ts";
 import { createTlsAgent } from "./tls-client.ts";
 
 // Test Connection: two lanes at once, each up to an application round trip, because in TLS 1.3 a client is "connected"
 // before the server has judged anything. Stores nothing on either side.
-
-export const CONNECTION_STEPS = [
-  "name-look-up",
-  "proxy",
-  "tcp",
-  "handshake",
-  "credentials",
-  "accepts",
-  "clock-difference",
-] as const;
-export type ConnectionStep = (typeof CONNECTION_STEPS)[number];
-export const LANES = ["logServer", "statusServer"] as const;
-export type Lane = (typeof LANES)[number];
-const ROLE_OF = { logServer: "log-server", statusServer: "status-server" } as const satisfies Record<Lane, string>;
-
-export interface StepReport {
-  step: ConnectionStep;
-  state: "waiting" | "running" | "ok" | "failed" | "not-needed" | "not-run";
-  /** What was found: an address, a fingerprint, a difference. */
-  fact: string;
-  ms: number | null;
-  code: string | null;
-  text: string | null;
-  cure: string | null;
-}
 
 export interface TestSettings {
   statusServer: Address;
@@ -49,10 +26,13 @@ export interface TestSettings {
   /** Empty = unpinned: the found fingerprint is a fact for a person to confirm. */
   caPins: readonly Sha256[];
   sshHostKeys: readonly string[];
+  /** Default: none. */
+  proxy?: ProxySettings | null;
 }
 
 export type LaneReports = Record<Lane, StepReport[]>;
 
+const ROLE_OF = { logServer: "log-server", statusServer: "status-server" } as const satisfies Record<Lane, Role>;
 /** Ends either lane, whatever hangs. */
 const LANE_TIMEOUT_MS = 30_000;
 const CALL_TIMEOUT_MS = 15_000;
@@ -64,12 +44,14 @@ export async function testConnection(
 ): Promise<LaneReports & { ok: boolean }> {
   const limit = AbortSignal.timeout(LANE_TIMEOUT_MS);
   const signal = options.signal === undefined ? limit : AbortSignal.any([limit, options.signal]);
+  const proxy = settings.proxy ?? null;
+  const dial = createDial({ proxy });
   const run = (lane: Lane, to: Address, speak: Speak) =>
-    runLane({ to, speak, role: ROLE_OF[lane], signal, onStep: (steps) => options.onStep?.(lane, steps) });
-  const logSpeak = settings.logServer.protocol === "ssh" ? speakSsh(settings) : speakTls(settings);
+    runLane({ to, speak, proxy, dial, role: ROLE_OF[lane], signal, onStep: (steps) => options.onStep?.(lane, steps) });
+  const logSpeak = settings.logServer.protocol === "ssh" ? speakSsh(settings, dial) : speakTls(settings, dial);
   const [logServer, statusServer] = await Promise.all([
     run("logServer", settings.logServer, logSpeak),
-    run("statusServer", settings.statusServer, speakTls(settings)),
+    run("statusServer", settings.statusServer, speakTls(settings, dial)),
   ]);
   const ok = [...logServer, ...statusServer].every((step) => step.state === "ok" || step.state === "not-needed");
   return { logServer, statusServer, ok };
@@ -85,21 +67,17 @@ interface Speak {
 async function runLane(lane: {
   to: Address;
   speak: Speak;
+  proxy: ProxySettings | null;
+  dial: Dial;
   role: Role;
   signal: AbortSignal;
   onStep(steps: StepReport[]): void;
 }): Promise<StepReport[]> {
-  const board = new Board(lane.onStep);
+  const board = new StepBoard(lane.onStep);
   const { to, signal } = lane;
   try {
-    await board.step("name-look-up", async () => (isIP(to.host) ? `${to.host} is an address` : resolve(to.host)));
-    board.skip("proxy", "No proxy is set.");
-    await board.step("tcp", async () => {
-      const socket: Socket = await openTunnel(to, { signal });
-      const fact = `${socket.remoteAddress ?? to.host} port ${to.port}`;
-      socket.destroy();
-      return fact;
-    });
+    if (lane.proxy === null) await reachDirectly(board, lane);
+    else await reachThroughProxy(board, { ...lane, proxy: lane.proxy });
     const hands = await board.value("handshake", () => lane.speak.handshake(to, signal));
     const round = await board.value("credentials", () => hands.round(signal));
     await board.step("accepts", async () => {
@@ -113,6 +91,51 @@ async function runLane(lane: {
     board.fail(asLinkError(error));
   }
   return board.steps;
+}
+
+interface Reach {
+  to: Address;
+  dial: Dial;
+  signal: AbortSignal;
+}
+
+async function reachDirectly(board: StepBoard, { to, dial, signal }: Reach): Promise<void> {
+  await board.step("name-look-up", async () => (isIP(to.host) ? `${to.host} is an address` : resolve(to.host)));
+  board.skip("proxy", "No proxy is set.");
+  await board.step("tcp", async () => {
+    const tunnel = await dial(to, { signal });
+    tunnel.socket.destroy();
+    return tunnel.peer;
+  });
+}
+
+/** The proxy was reached and took us, so that what failed lies behind it. */
+const BEHIND_PROXY = new Set<string>([
+  "proxy.refused",
+  "proxy.refused_target",
+  "proxy.address_unsupported",
+  "proxy.target_unknown",
+  "proxy.target_unreachable",
+]);
+
+async function reachThroughProxy(board: StepBoard, reach: Reach & { proxy: ProxySettings }): Promise<void> {
+  const { to, dial, signal, proxy } = reach;
+  board.skip("name-look-up", "Left to the proxy.");
+  const way = await board.value("proxy", async () => {
+    const fact = `${authorityOf(proxy)} answered`;
+    try {
+      const tunnel = await dial(to, { signal });
+      tunnel.socket.destroy();
+      return { fact, failure: null, peer: tunnel.peer };
+    } catch (error) {
+      if (error instanceof AppError && BEHIND_PROXY.has(error.code)) return { fact, failure: error, peer: "" };
+      throw error;
+    }
+  });
+  await board.step("tcp", async () => {
+    if (way.failure !== null) throw way.failure;
+    return `${way.peer}, reached by the proxy`;
+  });
 }
 
 async function resolve(host: string): Promise<string> {
@@ -129,11 +152,11 @@ function clockFact(serverTime: string): string {
   return `The server's clock is ${Math.abs(seconds)} s ${seconds > 0 ? "ahead" : "behind"}.`;
 }
 
-function speakTls(settings: TestSettings): Speak {
+function speakTls(settings: TestSettings, dial: Dial): Speak {
   return {
     async handshake(to, signal) {
-      const authority: ProbedAuthority = await probeAuthority(to, settings.caPins, { signal });
-      const agent = createTlsAgent({ caPem: authority.caPem }, { connections: 1 });
+      const authority: ProbedAuthority = await probeAuthority(to, settings.caPins, { signal, dial });
+      const agent = createTlsAgent({ caPem: authority.caPem }, { connections: 1, dial });
       const fact = `Certificate authority ${authority.spki}, ${pinnedText(authority.pinned)}`;
       return { fact, round: (until) => tlsRound(agent, { to, settings, signal: until }) };
     },
@@ -161,7 +184,7 @@ async function tlsRound(
   }
 }
 
-function speakSsh(settings: TestSettings): Speak {
+function speakSsh(settings: TestSettings, dial: Dial): Speak {
   return {
     async handshake(to, signal) {
       const found: string[] = [];
@@ -174,7 +197,7 @@ function speakSsh(settings: TestSettings): Speak {
           hostKeys: settings.sshHostKeys,
           onHostKey: (fingerprint) => found.push(fingerprint),
         },
-        { signal },
+        { signal, dial },
       ).catch((error: unknown) => asLinkError(error));
       const known = pinnedText(settings.sshHostKeys.length > 0);
       if (client instanceof AppError) {
@@ -211,60 +234,5 @@ function jsonOrNull(text: string): unknown {
   } catch {
     // Whoever wanted an answer says what came instead.
     return null;
-  }
-}
-
-/** The steps of one lane as a screen shows them. */
-class Board {
-  readonly steps: StepReport[];
-  readonly #onStep: (steps: StepReport[]) => void;
-  #running: { step: ConnectionStep; since: number } | null = null;
-
-  constructor(onStep: (steps: StepReport[]) => void) {
-    this.#onStep = onStep;
-    this.steps = CONNECTION_STEPS.map((step) => ({
-      step,
-      state: "waiting",
-      fact: "",
-      ms: null,
-      code: null,
-      text: null,
-      cure: null,
-    }));
-  }
-
-  async step(step: ConnectionStep, work: () => Promise<string>): Promise<void> {
-    await this.value(step, async () => ({ fact: await work() }));
-  }
-
-  async value<T extends { fact: string }>(step: ConnectionStep, work: () => Promise<T>): Promise<T> {
-    this.#running = { step, since: performance.now() };
-    this.#set(step, { state: "running" });
-    const value = await work();
-    this.#set(step, { state: "ok", fact: value.fact, ms: Math.round(performance.now() - this.#running.since) });
-    this.#running = null;
-    return value;
-  }
-
-  skip(step: ConnectionStep, fact: string): void {
-    this.#set(step, { state: "not-needed", fact });
-  }
-
-  fail(error: AppError): void {
-    const { text, cure } = ERRORS[isErrorCode(error.code) ? error.code : "link.refused"];
-    const failed = this.#running;
-    if (failed !== null) {
-      const ms = Math.round(performance.now() - failed.since);
-      this.#set(failed.step, { state: "failed", ms, code: error.code, text, cure });
-    }
-    for (const one of this.steps) if (one.state === "waiting") this.#set(one.step, { state: "not-run" });
-  }
-
-  #set(step: ConnectionStep, change: Partial<StepReport>): void {
-    const at = this.steps.findIndex((one) => one.step === step);
-    const before = this.steps[at];
-    if (before === undefined) return;
-    this.steps[at] = { ...before, ...change };
-    this.#onStep([...this.steps]);
   }
 }

@@ -2,7 +2,9 @@ import { once } from "node:events";
 import { type ConnectionOptions, checkServerIdentity, connect as connectTls, type TLSSocket } from "node:tls";
 import { AppError } from "@tms/records";
 import { Agent } from "undici";
-import { type Address, openTunnel } from "./open-tunnel.ts";
+import type { Address } from "./dial/address.ts";
+import { type Dial, type DialOptions, dialDirectly } from "./dial/dial.ts";
+import { blameProxy } from "./dial/open-tunnel.ts";
 
 /** What a lower party trusts and shows: the received CA bundle and nothing else. */
 export interface TlsTrust {
@@ -17,11 +19,12 @@ const HANDSHAKE_TIMEOUT_MS = 10_000;
 export async function dialTls(
   to: Address,
   trust: TlsTrust,
-  options: { signal?: AbortSignal | undefined } = {},
+  options: DialOptions & { dial?: Dial } = {},
 ): Promise<TLSSocket> {
-  const socket = await openTunnel(to, options);
+  const { dial = dialDirectly, ...how } = options;
+  const tunnel = await dial(to, how);
   const secure = connectTls({
-    socket,
+    socket: tunnel.socket,
     host: to.host,
     ca: trust.caPem,
     minVersion: "TLSv1.3",
@@ -37,14 +40,18 @@ export async function dialTls(
     await once(secure, "secureConnect", { signal });
   } catch (error) {
     secure.destroy();
-    throw handshakeError(error, to);
+    throw blameProxy(tunnel, handshakeError(error, to));
   }
   secure.setNoDelay(true);
   return secure;
 }
 
-/** An undici agent that dials through `openTunnel` and trusts only `trust`. */
-export function createTlsAgent(trust: TlsTrust, options: { connections?: number } = {}): Agent {
+/** An undici agent that dials by `dial` and trusts only `trust`. */
+export function createTlsAgent(
+  trust: TlsTrust,
+  options: { connections?: number; dial?: Dial; urgent?: boolean } = {},
+): Agent {
+  const { dial = dialDirectly, urgent = false } = options;
   return new Agent({
     connections: options.connections ?? 4,
     pipelining: 1,
@@ -54,7 +61,7 @@ export function createTlsAgent(trust: TlsTrust, options: { connections?: number 
     bodyTimeout: 0,
     connect: (asked, callback) => {
       const to = { host: asked.hostname, port: Number(asked.port || 443) };
-      dialTls(to, trust).then(
+      dialTls(to, trust, { dial, urgent }).then(
         (socket) => callback(null, socket),
         (error: Error) => callback(error, null),
       );

@@ -6,7 +6,7 @@ import { AppError } from "@tms/records";
 import type { Dispatcher } from "undici";
 import { readIfThere, writeDurably } from "../authority/private-file.ts";
 import { callLink, type LinkHttpAnswer, problemFrom } from "./link-http.ts";
-import { backoffMs } from "./link-outcome.ts";
+import { backoffMs, isPassingFailure } from "./link-outcome.ts";
 
 // A tus 1.0 client that resumes after a kill on either side.
 // I1  The upload's address is stored beside the file before the first byte is sent.
@@ -51,20 +51,12 @@ export async function uploadPackage(agent: Dispatcher, upload: PackageUpload): P
       await sendChunk(agent, { url, offset, sizeBytes, upload });
     } catch (error) {
       failures += 1;
-      const retryable = error instanceof AppError && RETRYABLE.has(error.code);
+      const retryable = isPassingFailure(error);
       if (!retryable || failures >= MAX_FAILURES || upload.signal?.aborted) throw error;
       await pause(backoffMs(failures, Math.random), undefined, upload.signal ? { signal: upload.signal } : {});
     }
   }
 }
-
-const RETRYABLE = new Set<string>([
-  "link.unreachable",
-  "link.protocol_wrong",
-  "link.timeout",
-  "request.rate_limited",
-  "server.internal",
-]);
 
 function noteOf(upload: PackageUpload): string {
   return `${upload.file}.upload.json`;

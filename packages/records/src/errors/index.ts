@@ -4,6 +4,7 @@ import { ENDPOINT_ERRORS } from "./endpoint-errors.ts";
 import type { ErrorRow } from "./error-row.ts";
 import { LINK_ERRORS } from "./link-errors.ts";
 import { PATTERN_ERRORS } from "./pattern-errors.ts";
+import { PROXY_ERRORS } from "./proxy-errors.ts";
 import { SERVER_ERRORS } from "./server-errors.ts";
 import { START_ERRORS } from "./start-errors.ts";
 
@@ -11,6 +12,7 @@ import { START_ERRORS } from "./start-errors.ts";
 export const ERRORS = {
   ...SERVER_ERRORS,
   ...LINK_ERRORS,
+  ...PROXY_ERRORS,
   ...CASE_ERRORS,
   ...PATTERN_ERRORS,
   ...ENDPOINT_ERRORS,

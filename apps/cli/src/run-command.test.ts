@@ -7,7 +7,7 @@ const said = (argv: string[]) => {
   return runCommand(argv, io).then((result) => ({ ...result, sentences }));
 };
 
-test.each([["doctor", "--json"], ["chain"], ["bogus"]])(
+test.each([["doctors", "--json"], ["chain"], ["bogus"]])(
   "says of %s that this version has no such command",
   async (...argv) => {
     const { exit, line, sentences } = await said(argv);

@@ -1,6 +1,7 @@
 import { AppError } from "@tms/records";
 import { caseExport } from "./case/export-case.ts";
 import { consentGive } from "./consent/give-consent.ts";
+import { doctor } from "./doctor/doctor.ts";
 import { keysCustomer, keysExport, keysRecipients } from "./keys/keys-commands.ts";
 import { patternCheck } from "./pattern/check-pattern.ts";
 import { patternDraft } from "./pattern/draft-pattern.ts";
@@ -19,6 +20,7 @@ const COMMANDS: readonly Command[] = [
   patternSign,
   consentGive,
   verifyFile,
+  doctor,
   keysCustomer,
   keysRecipients,
   keysExport,

@@ -1,4 +1,7 @@
+import { join, resolve } from "node:path";
+import { parseArgs } from "node:util";
 import { hostSchema, portSchema } from "@tms/contracts";
+import { loadConfig } from "@tms/server-kit";
 import { z } from "zod";
 
 const listenSchema = z.strictObject({ host: hostSchema, port: z.int().min(0).max(65_535) });
@@ -38,3 +41,18 @@ export const configSchema = z.strictObject({
     .prefault({}),
 });
 export type Config = z.infer<typeof configSchema>;
+
+/** Reads the configuration that the command line names; the environment wins over the file. */
+export function readConfig(): Config {
+  const { values } = parseArgs({ options: { config: { type: "string" } } });
+  return loadConfig(configSchema, {
+    file: values.config,
+    env: process.env,
+    fromEnv: { TMS_DATA_DIR: "dataDir", TMS_DATABASE_URL: "database.url" },
+  });
+}
+
+/** The key that seals the portal's password. */
+export function secretKeyFileOf(config: Config, env: NodeJS.ProcessEnv): string {
+  return env.TMS_SECRET_KEY_FILE || join(resolve(config.dataDir), "keys", "secret-key");
+}

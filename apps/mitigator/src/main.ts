@@ -2,7 +2,6 @@ import { existsSync } from "node:fs";
 import type { AddressInfo } from "node:net";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
 import { startPostgres } from "@tms/embedded-stores";
 import { type Authority, createAuthority, makeDataDirectory, writeDurably } from "@tms/link";
 import { createLowerKeys, openSpool } from "@tms/link/lower";
@@ -15,7 +14,6 @@ import {
   createLogger,
   createSecretBox,
   type Logger,
-  loadConfig,
   openDatabases,
   runMain,
   serveConsole,
@@ -24,7 +22,7 @@ import type { FastifyInstance } from "fastify";
 import { registerAccountRoutes } from "#app/accounts/index.ts";
 import { openConsentKey } from "#app/patterns/index.ts";
 import { createApp, type MitigatorTables } from "./app.ts";
-import { type Config, configSchema } from "./config.ts";
+import { type Config, readConfig, secretKeyFileOf } from "./config.ts";
 import { openInstanceId } from "./instance-id.ts";
 import { VERSION } from "./version.ts";
 
@@ -69,7 +67,7 @@ await runMain("The Threat Mitigator", async (_stop, opened) => {
       instanceId: await openInstanceId(dataDir),
       heartbeatSeconds: config.lineSettings.heartbeatSeconds,
       agentAddresses: () => [{ host: config.publicHost, port: config.publicAgentsPort ?? agentPort.bound }],
-      secrets: createSecretBox({ keyFile: process.env.TMS_SECRET_KEY_FILE ?? join(keysDir, "secret-key") }),
+      secrets: createSecretBox({ keyFile: secretKeyFileOf(config, process.env) }),
       audit,
       clock,
       log,
@@ -103,15 +101,6 @@ await runMain("The Threat Mitigator", async (_stop, opened) => {
     close: async () => {},
   };
 });
-
-function readConfig(): Config {
-  const { values } = parseArgs({ options: { config: { type: "string" } } });
-  return loadConfig(configSchema, {
-    file: values.config,
-    env: process.env,
-    fromEnv: { TMS_DATA_DIR: "dataDir", TMS_DATABASE_URL: "database.url" },
-  });
-}
 
 async function databaseUrl(config: Config, parts: { dataDir: string; opened: Closing; log: Logger }): Promise<string> {
   if ("url" in config.database) return config.database.url;

@@ -21,7 +21,7 @@ import {
 } from "@tms/server-kit";
 import type { FastifyInstance } from "fastify";
 import { createBlobStore } from "./blobs/index.ts";
-import type { PortalConfig } from "./config.ts";
+import { type PortalConfig, secretKeyFileOf } from "./config.ts";
 import { createConsoleServer } from "./console-server/index.ts";
 import { type Core, createCore, QUEUES } from "./core/index.ts";
 import { createEventStore, makeEventTables } from "./event-index/index.ts";
@@ -120,7 +120,7 @@ async function openCore(config: PortalConfig, log: Logger, opened: Closing) {
     jobs,
     events: createEventStore(client),
     blobs: createBlobStore(join(config.dataDir, "blobs")),
-    secrets: createSecretBox({ keyFile: join(config.dataDir, "secret-key") }),
+    secrets: createSecretBox({ keyFile: secretKeyFileOf(config, process.env) }),
     hasher,
     authority: await createAuthority({ directory: config.dataDir, name: `${config.name} CA`, clock: systemClock }),
     sshHostKey: await createSshHostKey(config.dataDir),

@@ -1,3 +1,4 @@
+import { join, resolve } from "node:path";
 import { AppError } from "@tms/records";
 import { type ConfigSource, loadConfig } from "@tms/server-kit";
 import { z } from "zod";
@@ -62,6 +63,11 @@ export function readConfig(source: Pick<ConfigSource, "file" | "env"> & { roles?
   });
   // `--roles a,b` of the command line wins over both.
   return source.roles === undefined ? config : { ...config, roles: rolesOf(source.roles) };
+}
+
+/** The key that seals secrets: nodes that share a database share it too. */
+export function secretKeyFileOf(config: PortalConfig, env: NodeJS.ProcessEnv): string {
+  return env.TMS_SECRET_KEY_FILE || join(resolve(config.dataDir), "secret-key");
 }
 
 function rolesOf(text: string): PortalProcessRole[] {

@@ -15,6 +15,7 @@ export {
   eventRowSchema,
   eventViewSchema,
 } from "./events-view.ts";
+export { type Installation, installationSchema } from "./installation.ts";
 export { type Problem, problemSchema } from "./problem.ts";
 export {
   type AnyRoute,

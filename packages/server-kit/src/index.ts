@@ -9,7 +9,16 @@ export {
 } from "./access/session-routes.ts";
 export type { ChainVerdict } from "./audit/audit-chain.ts";
 export { type Audit, type AuditEntry, type AuditEvent, createAudit } from "./audit/create-audit.ts";
+export {
+  type CertificatePair,
+  daysLeft,
+  demandServable,
+  endingStage,
+  parseCertificatePair,
+  readCertificatePair,
+} from "./certificates/certificate-pair.ts";
 export { inCustomer, inProvider } from "./database/in-scope.ts";
+export { type DatabaseFound, inspectDatabase } from "./database/inspect-database.ts";
 export { type Databases, type OpenDatabasesOptions, OWN_MIGRATIONS, openDatabases } from "./database/open-databases.ts";
 export { createHttpServer, type HttpServerOptions } from "./http/create-http-server.ts";
 export { implement, type RouteInput } from "./http/implement.ts";

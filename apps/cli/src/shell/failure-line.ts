@@ -24,6 +24,8 @@ const NOT_HERE: readonly ErrorCode[] = [
   "link.name_unknown",
   "start.package_missing",
   "scan.engine_failed",
+  "start.process_failed",
+  "doctor.nothing_configured",
 ];
 
 /** The last line of a command that failed: code, text and cure, and nothing that is only for us. */

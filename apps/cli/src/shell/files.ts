@@ -69,7 +69,9 @@ export async function exists(path: string): Promise<boolean> {
     await stat(path);
     return true;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return false;
+    const { code } = error as NodeJS.ErrnoException;
+    // Below a file there is nothing.
+    if (code === "ENOENT" || code === "ENOTDIR") return false;
     throw error;
   }
 }

@@ -38,18 +38,31 @@ export async function dataPlace(directory: string): Promise<DataPlace> {
   return { directory: place, account };
 }
 
+/** Where the database of a directory would lie, without making anything. */
+export async function keptPlace(directory: string): Promise<string> {
+  const name = await keptName(directory);
+  return name === null ? directory : join(REACHABLE_ROOT, name);
+}
+
 async function placeName(directory: string): Promise<string> {
-  const file = join(directory, "postgres-place.json");
-  const kept = await readTextIfThere(file);
-  if (kept !== null) {
-    const value: unknown = JSON.parse(kept);
-    const name = typeof value === "object" && value !== null && "name" in value ? value.name : null;
-    // The name becomes a path that root creates: nothing but our own form is believed.
-    if (typeof name === "string" && /^[0-9a-f]{32}$/.test(name)) return name;
-    throw new AppError("start.store_failed", { file, reason: "the place of the database is not readable" });
-  }
+  const kept = await keptName(directory);
+  if (kept !== null) return kept;
   const name = randomBytes(16).toString("hex");
   const why = "PostgreSQL refuses to run as root, so the database lies there, owned by the account tms-store.";
-  await writePrivateFile(file, `${JSON.stringify({ name, directory: join(REACHABLE_ROOT, name), why }, null, 2)}\n`);
+  const text = `${JSON.stringify({ name, directory: join(REACHABLE_ROOT, name), why }, null, 2)}\n`;
+  await writePrivateFile(join(directory, PLACE_FILE), text);
   return name;
+}
+
+const PLACE_FILE = "postgres-place.json";
+
+async function keptName(directory: string): Promise<string | null> {
+  const file = join(directory, PLACE_FILE);
+  const kept = await readTextIfThere(file);
+  if (kept === null) return null;
+  const value: unknown = JSON.parse(kept);
+  const name = typeof value === "object" && value !== null && "name" in value ? value.name : null;
+  // The name becomes a path that root creates: nothing but our own form is believed.
+  if (typeof name === "string" && /^[0-9a-f]{32}$/.test(name)) return name;
+  throw new AppError("start.store_failed", { file, reason: "the place of the database is not readable" });
 }

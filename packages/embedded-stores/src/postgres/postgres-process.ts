@@ -112,7 +112,7 @@ export async function endLeftOver(place: DataPlace, log: StoreLog): Promise<void
 }
 
 /** A number in a file may meanwhile be another program's: only a postgres that works in this very folder counts. */
-async function servesData(pid: number, data: string): Promise<boolean> {
+export async function servesData(pid: number, data: string): Promise<boolean> {
   try {
     const [program, folder] = await Promise.all([
       readFile(`/proc/${pid}/cmdline`, "utf8"),

@@ -24,6 +24,7 @@ export {
   type LowerLinkDeps,
 } from "./lower-link.ts";
 export { type ProbedAuthority, probeAuthority } from "./probe-authority.ts";
+export { probeHostKey } from "./probe-host-key.ts";
 export { loadIdentity, type RegisterLowerOptions, registerLower, type StoredIdentity } from "./register-lower.ts";
 export { openSpool } from "./spool/spool.ts";
 export {

@@ -3,6 +3,7 @@ import { CLI_ERRORS } from "./cli-errors.ts";
 import { ENDPOINT_ERRORS } from "./endpoint-errors.ts";
 import type { ErrorRow } from "./error-row.ts";
 import { LINK_ERRORS } from "./link-errors.ts";
+import { OPERATION_ERRORS } from "./operation-errors.ts";
 import { PATTERN_ERRORS } from "./pattern-errors.ts";
 import { PROXY_ERRORS } from "./proxy-errors.ts";
 import { SERVER_ERRORS } from "./server-errors.ts";
@@ -18,6 +19,7 @@ export const ERRORS = {
   ...ENDPOINT_ERRORS,
   ...START_ERRORS,
   ...CLI_ERRORS,
+  ...OPERATION_ERRORS,
 } as const satisfies Record<string, ErrorRow>;
 export type ErrorCode = keyof typeof ERRORS;
 export type { ErrorRow };

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { createServer, type Socket } from "node:net";
 import type { Installation } from "@tms/contracts";
 import { createSshHostKey, spkiOfCertificate } from "@tms/link";
-import { type Address, openTunnel, probeHostKey } from "@tms/link/lower";
+import { type Address, dialDirectly, probeHostKey } from "@tms/link/lower";
 import { AppError, assertNever } from "@tms/records";
 import { exists, readInput } from "../shell/files.ts";
 import { type Check, type DoctorDeps, good, wrong } from "./check.ts";
@@ -170,8 +170,9 @@ async function spkiOfFile(file: string): Promise<string[]> {
 
 async function firstBytes(at: Address, stop: AbortSignal): Promise<string> {
   const signal = AbortSignal.any([stop, AbortSignal.timeout(REACH_WITHIN_MS)]);
-  const socket = await openTunnel(at, { signal });
-  socket.setTimeout(REACH_WITHIN_MS, () => socket.destroy());
+  const { socket } = await dialDirectly(at, { signal });
+  const stopReading = () => socket.destroy();
+  signal.addEventListener("abort", stopReading, { once: true });
   let text = "";
   try {
     for await (const part of socket) {
@@ -181,6 +182,7 @@ async function firstBytes(at: Address, stop: AbortSignal): Promise<string> {
   } catch {
     // A reset in the middle of a foreign greeting: what came so far is not our nonce, and that is the answer.
   } finally {
+    signal.removeEventListener("abort", stopReading);
     socket.destroy();
   }
   return text;

@@ -1,7 +1,7 @@
 import { X509Certificate } from "node:crypto";
 import { once } from "node:events";
 import { connect as connectTls, type DetailedPeerCertificate } from "node:tls";
-import { type Address, openTunnel } from "@tms/link/lower";
+import { type Address, dialDirectly } from "@tms/link/lower";
 import { AppError } from "@tms/records";
 
 const MAX_CHAIN = 8;
@@ -12,7 +12,7 @@ const MAX_CHAIN = 8;
  * @throws {AppError} What dialling throws; `link.protocol_wrong` if no handshake comes about.
  */
 export async function chainAt(at: Address, signal: AbortSignal): Promise<X509Certificate[]> {
-  const socket = await openTunnel(at, { signal });
+  const { socket } = await dialDirectly(at, { signal });
   const name = /^[0-9.]+$|:/.test(at.host) ? {} : { servername: at.host };
   const secure = connectTls({ socket, host: at.host, rejectUnauthorized: false, ...name });
   try {

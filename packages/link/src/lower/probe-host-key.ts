@@ -1,6 +1,6 @@
 import { AppError } from "@tms/records";
+import type { Address } from "./dial/address.ts";
 import { dialSsh } from "./dial-ssh.ts";
-import type { Address } from "./open-tunnel.ts";
 
 /**
  * Looks at the host key that an SSH server shows, and leaves before any log-on.

@@ -17,8 +17,10 @@ import {
   createEnrolAgent,
   createMakeEnrolmentToken,
   createOrderStore,
+  createRenewAgent,
   createTakeHeartbeat,
   encodeToken,
+  type Issuer,
   type OrderTables,
   registerAgentListener,
   registerTokenRoutes,
@@ -163,9 +165,10 @@ type Parts = AppDeps & {
 function listenToAgents(app: FastifyInstance, parts: Parts): void {
   const { stores, site, clock } = parts;
   const silenceMs = silenceMsOf(parts.heartbeatSeconds);
+  const issuer: Issuer = { issueClient: (ask) => parts.authority.issueClient({ ...ask, days: CERTIFICATE_DAYS }) };
   const enrolAgent = createEnrolAgent({
     agents: stores.agents,
-    issuer: { issueClient: (ask) => parts.authority.issueClient({ ...ask, days: CERTIFICATE_DAYS }) },
+    issuer,
     site: site.sitePins,
     onEnrolled: (agent, { host, address, version }) =>
       stores.endpoints.enrolled(agent.endpoint, { host, address, agentVersion: version }, clock.now()),
@@ -201,6 +204,7 @@ function listenToAgents(app: FastifyInstance, parts: Parts): void {
     news: parts.news,
     atWork: parts.atWork,
     enrolAgent,
+    renewAgent: createRenewAgent({ agents: stores.agents, issuer }),
     takeHeartbeat,
     intake: createBatchIntake({
       directory: join(parts.dataDir, "agent-batches"),

@@ -1,4 +1,3 @@
-import { request as httpsRequest } from "node:https";
 import { sealBatch } from "@tms/link";
 import { type CaseId, type Epoch, newId, type PackageId, type ThreatEventRecord } from "@tms/records";
 import { positionText, sha256Of, signBytes } from "@tms/signing";
@@ -6,6 +5,7 @@ import { FakePortal, makeThreatEvent, type TestDatabase } from "@tms/testkit";
 import { sql } from "kysely";
 import { expect, onTestFinished, test } from "vitest";
 import type { MitigatorTables } from "./app.ts";
+import { callLink, type LinkCall } from "./link-call.contract.ts";
 import {
   enrolAgent,
   makeDatabase,
@@ -45,27 +45,7 @@ async function open(): Promise<World> {
   return { site, database, enrol, call: callerOf(readToken(token).addresses[0]?.port ?? 0) };
 }
 
-function callerOf(port: number) {
-  return (
-    as: TestAgent,
-    sent: { method: string; path: string; headers?: Record<string, string>; body?: string | Buffer },
-  ): Promise<{ status: number; headers: Record<string, unknown>; body: string }> =>
-    new Promise((resolve, reject) => {
-      const { certificatePem: cert, caPem: ca } = as.identity;
-      const { method, path, headers = {} } = sent;
-      const options = { host: "127.0.0.1", port, method, path, headers, cert, ca, key: as.keys.tlsPrivatePem };
-      const outgoing = httpsRequest(options, (incoming) => {
-        const chunks: Buffer[] = [];
-        incoming.on("data", (chunk: Buffer) => chunks.push(chunk));
-        incoming.on("end", () => {
-          const body = Buffer.concat(chunks).toString("utf8");
-          resolve({ status: incoming.statusCode ?? 0, headers: incoming.headers, body });
-        });
-      });
-      outgoing.on("error", reject);
-      outgoing.end(sent.body);
-    });
-}
+const callerOf = (port: number) => (as: TestAgent, sent: LinkCall) => callLink(port, as, sent);
 
 let counter = 1_000_000;
 

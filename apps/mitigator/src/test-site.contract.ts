@@ -192,6 +192,8 @@ export interface TestAgent {
   spool: Spool;
   link: LowerLink;
   directives: Directive[];
+  /** Another link over the same files, as after a restart; it does not speak yet. */
+  reopen(): LowerLink;
   stop(): Promise<void>;
 }
 
@@ -228,21 +230,23 @@ export async function enrolAgent(
   if (identity.endpoint === null) throw new Error("no endpoint id was given");
   const spool = await openSpool({ directory: join(directory, "spool"), streams: STREAMS, clock: systemClock });
   const directives: Directive[] = [];
-  const link = createLowerLink({
-    keys,
-    identity,
-    statusServer: address,
-    logServer: { ...address, protocol: "ssl" },
-    spool,
-    describe: () => ({ version: "1.0.0", host, instanceId, ready: { ok: true, reasons: [] }, sending: "on" }),
-    onDirective: async (directive) => {
-      directives.push(directive);
-      return (await options.onDirective?.(directive, () => agent)) ?? { id: directive.id, ok: true };
-    },
-    clock: systemClock,
-    log: { info: () => {}, warn: () => {} },
-    random: () => 0.05,
-  });
+  const open = () =>
+    createLowerLink({
+      keys,
+      identity,
+      statusServer: address,
+      logServer: { ...address, protocol: "ssl" },
+      spool,
+      describe: () => ({ version: "1.0.0", host, instanceId, ready: { ok: true, reasons: [] }, sending: "on" }),
+      onDirective: async (directive) => {
+        directives.push(directive);
+        return (await options.onDirective?.(directive, () => agent)) ?? { id: directive.id, ok: true };
+      },
+      clock: systemClock,
+      log: { info: () => {}, warn: () => {} },
+      random: () => 0.05,
+    });
+  const link = open();
   const agent: TestAgent = {
     keys,
     identity,
@@ -250,6 +254,7 @@ export async function enrolAgent(
     spool,
     link,
     directives,
+    reopen: open,
     stop: async () => {
       await link.stop();
       await spool.close();

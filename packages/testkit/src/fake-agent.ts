@@ -5,6 +5,7 @@ import type { Directive, DirectiveOutcome } from "@tms/contracts/link";
 import {
   createLowerKeys,
   createLowerLink,
+  identityInForce,
   type LinkState,
   type LogServerAddress,
   type LowerDescription,
@@ -46,8 +47,8 @@ interface Made {
 export class FakeAgent {
   readonly states: LinkState[] = [];
   readonly directives: Directive[] = [];
-  readonly keys: LowerKeys;
-  readonly identity: StoredIdentity;
+  keys: LowerKeys;
+  identity: StoredIdentity;
   spool: Spool;
   link: LowerLink;
   readonly directory: string;
@@ -91,6 +92,8 @@ export class FakeAgent {
 
   /** Opens spool and link on what lies in the directory: what a new process does. */
   async open(): Promise<void> {
+    this.keys = await createLowerKeys(join(this.directory, "keys"));
+    this.identity = await identityInForce(this.keys, this.identity);
     this.spool = await openFakeSpool(this.#options, this.directory);
     this.link = this.#makeLink();
   }

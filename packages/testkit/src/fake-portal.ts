@@ -11,8 +11,6 @@ import type {
   HeartbeatAnswer,
   HeartbeatRequest,
   PackageMetadata,
-  RegisterAnswer,
-  RegisterRequest,
 } from "@tms/contracts/link";
 import { type Authority, createAuthority, createSshHostKey, type SshHostKey } from "@tms/link";
 import {
@@ -24,7 +22,6 @@ import {
   judgeHeartbeat,
   type KnownHeartbeat,
   type Peer,
-  type PeerLookup,
   readBatchRecords,
   registerLogServer,
   registerStatusServer,
@@ -36,7 +33,6 @@ import {
   type CaseId,
   type Clock,
   type CustomerId,
-  type EndpointId,
   type LinkRecord,
   newId,
   type ProductId,
@@ -50,6 +46,7 @@ import { equalSecret } from "@tms/signing";
 import { type FastifyInstance, fastify } from "fastify";
 import { Changes } from "./changes.ts";
 import { FakeIntakeStore } from "./fake-portal-store.ts";
+import { FakeRegistrations } from "./fake-registrations.ts";
 import { listenOn } from "./listen-on.ts";
 
 export interface FakePortalOptions {
@@ -63,15 +60,6 @@ export interface FakePortalOptions {
   batchBytes?: number;
 }
 
-export interface FakeProduct {
-  peer: Peer;
-  registration: Registration;
-  certificateNotAfter: Date;
-  spki: Sha256;
-  sshKey: string;
-  request: RegisterRequest;
-}
-
 /**
  * A portal for tests: a real server on loopback that speaks the real protocol through the upper door, with its tables
  * in memory and its batches in a directory. What it did is there to be read; what it shall do can be scripted.
@@ -81,14 +69,13 @@ export class FakePortal {
   readonly userName = "acme";
   readonly password = "correct-horse-battery";
   readonly store = new FakeIntakeStore();
-  readonly products = new Map<ProductId, FakeProduct>();
   readonly heartbeats: HeartbeatRequest[] = [];
   readonly outcomes: DirectiveOutcome[] = [];
   readonly packages: { meta: PackageMetadata; file: string }[] = [];
   readonly custody: string[] = [];
   readonly patternFiles = new Map<string, Buffer>();
   readonly cases = new Map<CaseId, CaseView>();
-  readonly enrolments = new Map<string, string>();
+  readonly registrations: FakeRegistrations;
   readonly patternRoot: Sha256;
   /** Answers given to the next batches instead of the true ones; nothing is stored for them. */
   readonly scripted: BatchAnswer[] = [];
@@ -97,7 +84,6 @@ export class FakePortal {
   readonly authority: Authority;
   readonly sshHostKey: SshHostKey;
   ports = { status: 0, ssl: 0, ssh: 0 };
-  customerExpired = false;
   readonly #options: FakePortalOptions;
   readonly #clock: Clock;
   readonly #known = new Map<ProductId, KnownHeartbeat>();
@@ -121,6 +107,41 @@ export class FakePortal {
     this.host = options.host ?? "127.0.0.1";
     this.customer = options.customer ?? newId<CustomerId>();
     this.patternRoot = options.patternRoot ?? (createHash("sha256").update("root").digest("hex") as Sha256);
+    this.registrations = new FakeRegistrations({
+      customer: this.customer,
+      authority: made.authority,
+      sshHostKeys: [made.sshHostKey.fingerprint],
+      patternRoot: options.answeredPatternRoot ?? this.patternRoot,
+      checkPassword: async (userName, password) => {
+        await this.#credentials.check(userName, password);
+      },
+      onChange: () => this.#changed(),
+      clock: this.#clock,
+    });
+  }
+
+  get products(): FakeRegistrations["products"] {
+    return this.registrations.products;
+  }
+
+  get renewals(): FakeRegistrations["renewals"] {
+    return this.registrations.renewals;
+  }
+
+  get enrolments(): FakeRegistrations["enrolments"] {
+    return this.registrations.enrolments;
+  }
+
+  get identity(): IdentitySource {
+    return this.registrations.identity;
+  }
+
+  get customerExpired(): boolean {
+    return this.registrations.customerExpired;
+  }
+
+  set customerExpired(expired: boolean) {
+    this.registrations.customerExpired = expired;
   }
 
   static async start(options: FakePortalOptions = {}): Promise<FakePortal> {
@@ -213,24 +234,6 @@ export class FakePortal {
     await this.#seen.until(condition);
   }
 
-  readonly identity: IdentitySource = {
-    bySpki: async (spki) => this.#lookUp((product) => product.spki === spki),
-    bySshKey: async (user, blob) =>
-      this.#lookUp((product) => product.peer.product === user && product.sshKey === blob.toString("base64")),
-  };
-
-  #lookUp(matches: (product: FakeProduct) => boolean): PeerLookup {
-    const found = [...this.products.values()].find(matches);
-    if (found === undefined) return { kind: "unknown" };
-    const { peer, registration, certificateNotAfter } = found;
-    return {
-      kind: "known",
-      peer: { ...peer, customerExpired: this.customerExpired },
-      registration,
-      certificateNotAfter,
-    };
-  }
-
   readonly #credentials = {
     check: async (userName: string, password: string) => {
       const right = [equalSecret(userName, this.userName), equalSecret(password, this.password)];
@@ -262,7 +265,8 @@ export class FakePortal {
       identity: this.identity,
       credentials: this.#credentials,
       role: "status-server",
-      register: (request) => this.#register(request),
+      register: (request) => this.registrations.register(request),
+      renew: (peer, request) => this.registrations.renew(peer, request),
       unregister: async (peer) => this.setRegistration(peer.product, "unregistered"),
       heartbeats: {
         accept: (peer, request) => this.#acceptHeartbeat(peer, request),
@@ -296,44 +300,6 @@ export class FakePortal {
         metadata: async (_peer, name) => this.patternFiles.get(name) ?? null,
         target: async (_peer, path) => this.patternFiles.get(`targets/${path}`) ?? null,
       },
-    };
-  }
-
-  async #register(request: RegisterRequest): Promise<RegisterAnswer> {
-    const { credentials } = request;
-    if (credentials.kind === "password") await this.#credentials.check(credentials.userName, credentials.password);
-    else if (!equalSecret(credentials.secret, this.enrolments.get(credentials.id) ?? "")) {
-      throw new AppError("link.token_unknown");
-    }
-    const endpoint = credentials.kind === "password" ? null : (request.endpoint ?? newId<EndpointId>());
-    const product = newId<ProductId>();
-    const issued = await this.authority.issueClient({
-      csrPem: request.certificateRequest,
-      customer: this.customer,
-      product,
-      days: 90,
-    });
-    const signingKeySpki = Buffer.from(request.signingKey, "base64");
-    const kind = request.kind;
-    this.products.set(product, {
-      peer: { customer: this.customer, product, endpoint, kind, signingKeySpki, customerExpired: false },
-      registration: request.pinned ? "registered" : "unconfirmed",
-      certificateNotAfter: issued.notAfter,
-      spki: issued.spki,
-      sshKey: request.sshPublicKey.split(" ")[1] ?? "",
-      request,
-    });
-    this.#changed();
-    return {
-      product,
-      customer: this.customer,
-      ...(endpoint === null ? {} : { endpoint }),
-      certificate: issued.certPem,
-      ca: this.authority.caPem,
-      sshHostKeys: [this.sshHostKey.fingerprint],
-      patternRoot: this.#options.answeredPatternRoot ?? this.patternRoot,
-      serverTime: this.#clock.now().toISOString(),
-      limits: { batchBytes: 16_842_752, batchRecords: 10_000, packageBytes: 1_073_741_824 },
     };
   }
 

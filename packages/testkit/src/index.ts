@@ -8,9 +8,10 @@ export {
 } from "./browser.ts";
 export { type Chaos, ChaosProxy } from "./chaos-proxy.ts";
 export { FakeAgent, type FakeAgentOptions, makeThreatEvent } from "./fake-agent.ts";
-export { FakePortal, type FakePortalOptions, type FakeProduct } from "./fake-portal.ts";
+export { FakePortal, type FakePortalOptions } from "./fake-portal.ts";
 export { FakeIntakeStore } from "./fake-portal-store.ts";
 export { FakeProxy, type FakeProxyOptions, type ProxyChaos } from "./fake-proxy.ts";
+export type { FakeProduct } from "./fake-registrations.ts";
 export { createTestCa } from "./test-ca.ts";
 export { TestClock } from "./test-clock.ts";
 export { createEmptyDatabase, createTestDatabase, type TestDatabase } from "./test-database.ts";

@@ -29,6 +29,7 @@ const NEEDED: Record<Directive["kind"], Allowance | null> = {
   "look-for-patterns": null,
   "case-changed": null,
   "send-now": null,
+  renew: null,
 };
 
 /**
@@ -81,6 +82,8 @@ async function perform(work: DirectiveWork, directive: Directive): Promise<strin
       work.sendNow();
       return null;
     case "case-changed":
+    // The link renews by itself before an order comes here.
+    case "renew":
       return null;
     default:
       return assertNever(directive.kind);

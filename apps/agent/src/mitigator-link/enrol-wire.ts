@@ -31,10 +31,7 @@ export async function enrol(options: {
   const keys = await createLowerKeys(options.directory);
   const stored = await loadIdentity(keys);
   const before = readPins(options.directory);
-  const mayStay =
-    before?.isRefused !== true || options.token === undefined || tokenIdOf(options.token) === before.tokenId;
-  const isGood = stored !== null && new Date(stored.certificateNotAfter) > options.clock.now();
-  if (isGood && mayStay && before !== null && stored.endpoint !== null) {
+  if (stored !== null && before !== null && stored.endpoint !== null && mayStay(stored, before, options)) {
     return { keys, identity: stored, endpoint: stored.endpoint, pins: before };
   }
   if (options.token === undefined) {
@@ -48,6 +45,16 @@ export async function enrol(options: {
   if (identity.endpoint === null) throw new AppError("link.refused", { reason: "no endpoint id was given" });
   if (identity.customer !== pins.customer) throw new AppError("link.pin_mismatch", { pinned: "customer" });
   return { keys, identity, endpoint: identity.endpoint, pins };
+}
+
+/**
+ * Whether the stored identity goes on. An expired certificate does: the link renews it, and only the mitigator's clock
+ * knows whether it may. Once it was refused, another token enrols again, or the same one if the certificate has expired.
+ */
+function mayStay(stored: StoredIdentity, before: Pins, options: { token: string | undefined; clock: Clock }): boolean {
+  if (before.isRefused !== true || options.token === undefined) return true;
+  const isExpired = new Date(stored.certificateNotAfter) <= options.clock.now();
+  return tokenIdOf(options.token) === before.tokenId && !isExpired;
 }
 
 function tokenIdOf(text: string): string {

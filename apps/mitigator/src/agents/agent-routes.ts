@@ -1,4 +1,11 @@
-import type { HeartbeatAnswer, HeartbeatRequest, RegisterAnswer, RegisterRequest } from "@tms/contracts/link";
+import type {
+  HeartbeatAnswer,
+  HeartbeatRequest,
+  RegisterAnswer,
+  RegisterRequest,
+  RenewAnswer,
+  RenewRequest,
+} from "@tms/contracts/link";
 import { mitigationRoutes } from "@tms/contracts/mitigator";
 import { BATCH_LIMITS } from "@tms/link";
 import {
@@ -22,6 +29,7 @@ import type { BatchStore } from "./batch-store.ts";
 import type { createEnrolAgent } from "./enrol-agent.ts";
 import type { createMakeEnrolmentToken, TokenFacts } from "./make-enrolment-token.ts";
 import type { OrderStore } from "./order-store.ts";
+import type { createRenewAgent } from "./renew-agent.ts";
 import type { createTakeHeartbeat } from "./take-heartbeat.ts";
 
 export interface AgentListenerDeps {
@@ -31,12 +39,13 @@ export interface AgentListenerDeps {
   news: AgentNews;
   atWork: AtWork;
   enrolAgent: ReturnType<typeof createEnrolAgent>;
+  renewAgent: ReturnType<typeof createRenewAgent>;
   takeHeartbeat: ReturnType<typeof createTakeHeartbeat>;
   intake: BatchIntake;
   packages: PackagePort;
   patterns: PatternPort;
   caPem: string;
-  audit: (actor: string, action: string, subject: string) => Promise<void>;
+  audit: (actor: string, action: string, subject: string, detail?: Record<string, unknown>) => Promise<void>;
   clock: Clock;
 }
 
@@ -48,6 +57,7 @@ export function registerAgentListener(app: FastifyInstance, deps: AgentListenerD
     credentials: null,
     role: "status-server",
     register: (request, from) => register(deps, request, from.address),
+    renew: (peer, request) => renew(deps, peer, request),
     unregister: async (peer) => {
       await deps.agents.end(peer.product);
       await deps.audit(`endpoint ${endpointOf(peer)}`, "agent.unregistered", endpointOf(peer));
@@ -127,13 +137,30 @@ async function register(deps: AgentListenerDeps, request: RegisterRequest, addre
   });
   await deps.audit(`token ${credentials.id}`, "agent.enrolled", agent.endpoint);
   return {
-    product: agent.product,
-    customer: agent.customer,
+    ...answerOf(deps, agent, certificatePem),
     endpoint: agent.endpoint,
-    certificate: certificatePem,
+    patternRoot,
+  };
+}
+
+async function renew(deps: AgentListenerDeps, peer: Peer, request: RenewRequest): Promise<RenewAnswer> {
+  // There is no SSH on this hop: the SSH key comes along and counts for nothing.
+  const { certificatePem, tlsSpki } = await deps.renewAgent(peer, request.certificateRequest);
+  await deps.audit(`endpoint ${endpointOf(peer)}`, "agent.renewed", endpointOf(peer), { fingerprint: tlsSpki });
+  return answerOf(deps, peer, certificatePem);
+}
+
+function answerOf(
+  deps: AgentListenerDeps,
+  { product, customer }: Pick<Peer, "product" | "customer">,
+  certificate: string,
+): RenewAnswer {
+  return {
+    product,
+    customer,
+    certificate,
     ca: deps.caPem,
     sshHostKeys: [],
-    patternRoot,
     serverTime: deps.clock.now().toISOString(),
     limits: {
       batchBytes: BATCH_LIMITS.batchBytes,

@@ -1,9 +1,17 @@
-import type { CustomerId, EndpointId, ProductId, Registration, Sha256 } from "@tms/records";
+import {
+  AppError,
+  type CustomerId,
+  type EndpointId,
+  type ProductId,
+  type Registration,
+  type Sha256,
+} from "@tms/records";
 import { type Kysely, sql } from "kysely";
 import type { Agent, Allowance } from "./agent.ts";
 import type { EnrolmentStore } from "./enrol-agent.ts";
 import type { KeptToken } from "./enrolment-token.ts";
 import type { TokenStore } from "./make-enrolment-token.ts";
+import type { RenewalStore } from "./renew-agent.ts";
 
 interface AgentTable {
   endpoint: EndpointId;
@@ -20,6 +28,8 @@ interface AgentTable {
   counter: string | number | null;
   heartbeat_digest: Sha256 | null;
   clock_offset_ms: number;
+  next_tls_spki: Sha256 | null;
+  next_certificate_not_after: Date | null;
 }
 
 export interface AgentTables {
@@ -46,8 +56,7 @@ export interface HeartbeatMark {
   announced: readonly { stream: string; epoch: string; sealedTo: number }[];
 }
 
-export interface AgentStore extends EnrolmentStore, TokenStore {
-  agentByProduct(product: ProductId): Promise<Agent | null>;
+export interface AgentStore extends EnrolmentStore, TokenStore, RenewalStore {
   /** Ends a registration; its endpoint and history stay. */
   end(product: ProductId): Promise<void>;
   /**
@@ -65,7 +74,19 @@ export function createAgentStore(db: Kysely<AgentTables>): AgentStore {
   };
   return {
     agentOf: (endpoint) => one("endpoint", endpoint),
-    agentBySpki: (spki) => one("tls_spki", spki),
+    agentBySpki: async (spki) => {
+      const known = await one("tls_spki", spki);
+      if (known !== null || !(await takeOver(db, spki))) return known;
+      return one("tls_spki", spki);
+    },
+    keepRenewal: async (product, { tlsSpki, certificateNotAfter }) => {
+      await db
+        .updateTable("agents_agents")
+        .set({ next_tls_spki: tlsSpki, next_certificate_not_after: certificateNotAfter })
+        .where("product", "=", product)
+        .execute()
+        .catch(refuseTakenKey);
+    },
     agentByProduct: (product) => one("product", product),
     token: (id) => readToken(db, id),
     insertToken: async (token) => {
@@ -87,12 +108,42 @@ export function createAgentStore(db: Kysely<AgentTables>): AgentStore {
     end: async (product) => {
       await db
         .updateTable("agents_agents")
-        .set({ registration: "unregistered" })
+        .set({ registration: "unregistered", ...NO_RENEWAL })
         .where("product", "=", product)
         .execute();
     },
     markHeartbeat: (product, mark) => markHeartbeat(db, product, mark),
   };
+}
+
+const NO_RENEWAL = { next_tls_spki: null, next_certificate_not_after: null } as const;
+
+/** The first request with a renewed key puts it in force. @returns false if no agent waits with this key. */
+async function takeOver(db: Kysely<AgentTables>, spki: Sha256): Promise<boolean> {
+  const row = await db
+    .updateTable("agents_agents")
+    .set({
+      tls_spki: sql`next_tls_spki`,
+      certificate_not_after: sql`next_certificate_not_after`,
+      registration: sql`case registration when 'may-only-renew' then 'registered' else registration end`,
+      ...NO_RENEWAL,
+    })
+    .where("next_tls_spki", "=", spki)
+    .returning("product")
+    .executeTakeFirst();
+  // Somebody else's request with the same key may have done it a moment ago: the table is asked again either way.
+  return row !== undefined || (await knowsSpki(db, spki));
+}
+
+async function knowsSpki(db: Kysely<AgentTables>, spki: Sha256): Promise<boolean> {
+  const row = await db.selectFrom("agents_agents").select("product").where("tls_spki", "=", spki).executeTakeFirst();
+  return row !== undefined;
+}
+
+/** One key is one agent's. */
+function refuseTakenKey(error: unknown): never {
+  const isTaken = error instanceof Error && "code" in error && error.code === "23505";
+  throw isTaken ? new AppError("link.csr_invalid", { reason: "another agent has this key" }, { cause: error }) : error;
 }
 
 async function readToken(db: Kysely<AgentTables>, id: string): Promise<KeptToken | null> {
@@ -129,6 +180,7 @@ async function enrol(db: Kysely<AgentTables>, tokenId: string, agent: Agent): Pr
       allow: [...agent.allow],
       certificate_not_after: agent.certificateNotAfter,
       enrolled_at: agent.enrolledAt,
+      ...NO_RENEWAL,
     };
     await trx
       .insertInto("agents_agents")

@@ -19,7 +19,7 @@ export interface Agent {
   clockOffsetMs: number;
 }
 
-export type OrderKind = "scan" | "collect" | "apply-pattern" | "undo" | "look-for-patterns" | "send-now";
+export type OrderKind = "scan" | "collect" | "apply-pattern" | "undo" | "look-for-patterns" | "send-now" | "renew";
 
 /** An order of the administrator on its way to an agent; stays until it is answered or has expired. */
 export interface Order {
@@ -78,6 +78,7 @@ export function allowanceFor(kind: OrderKind): Allowance | null {
       return "undo";
     case "look-for-patterns":
     case "send-now":
+    case "renew":
       return null;
   }
 }

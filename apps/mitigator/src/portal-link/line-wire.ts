@@ -1,6 +1,7 @@
 import type { Directive, DirectiveOutcome } from "@tms/contracts/link";
 import {
   createLowerLink,
+  identityInForce,
   type LinkLog,
   type LinkState,
   type LowerKeys,
@@ -41,7 +42,8 @@ export function createLinkMaker(deps: LinkMakerDeps) {
   ): Promise<LowerLink> {
     return createLowerLink({
       keys: deps.keys,
-      identity: registration.identity,
+      // What the registration bought may have been renewed since.
+      identity: await identityInForce(deps.keys, registration.identity),
       statusServer: settings.statusServer,
       logServer: { ...settings.logServer, protocol: settings.protocol },
       // Of the link only a heartbeat reports the spool, so this tells that one is being written.

@@ -67,6 +67,7 @@ export function createConsoleServer(core: Core, options: ConsoleOptions): Fastif
     customerNames: names.customers,
     completeness: async (scope, product) => (await figures.completeness(scope, product)).map(completenessView),
     removeProduct: core.registration.remove,
+    askToRenew: (scope, product) => core.heartbeats.giveDirective(scope, product, { kind: "renew", payload: {} }),
     heartbeatSeconds: 60,
     audit,
     clock,

@@ -46,6 +46,8 @@ import {
   createRegisterProduct,
   createRegistrationStore,
   createRemoveProduct,
+  createRenewalStore,
+  createRenewProduct,
   createUnregister,
 } from "#app/registration/index.ts";
 import { createReportStore } from "#app/reports/index.ts";
@@ -143,10 +145,16 @@ function customerPart({ db, secrets, hasher, blobs, clock }: CoreDeps) {
 
 function registrationPart({ db, authority, clock }: CoreDeps, customers: ReturnType<typeof customerPart>) {
   const store = createRegistrationStore(db);
+  const renewals = createRenewalStore(db);
+  const certify = {
+    issueClient: (request: Parameters<Authority["issueClient"]>[0]) => authority.issueClient(request),
+    sshFingerprintOf: fingerprintOf,
+  };
   return {
     store,
     identity: createIdentityCache({
       store,
+      takeOver: renewals.takeOver,
       isExpired: (customer) => customers.validity.isExpired(customer),
       scope: PROVIDER,
       clock,
@@ -154,11 +162,11 @@ function registrationPart({ db, authority, clock }: CoreDeps, customers: ReturnT
     register: createRegisterProduct({
       store,
       checkCredentials: customers.checkCredentials,
-      issueClient: (request) => authority.issueClient(request),
-      sshFingerprintOf: fingerprintOf,
+      ...certify,
       newId: () => newId<ProductId>(),
       clock,
     }),
+    renew: createRenewProduct({ store: { ...store, ...renewals }, ...certify }),
     unregister: createUnregister({ store }),
     remove: createRemoveProduct({ store }),
   };

@@ -18,7 +18,7 @@ export interface KeptLedger extends Ledger {
 }
 
 /** The portal sends hints only; an order never comes from here (architecture, section 5). */
-export const DIRECTIVE_KINDS = ["look-for-patterns", "case-changed", "send-now"] as const;
+export const DIRECTIVE_KINDS = ["look-for-patterns", "case-changed", "send-now", "renew"] as const;
 export type DirectiveKind = (typeof DIRECTIVE_KINDS)[number];
 
 export interface Directive {

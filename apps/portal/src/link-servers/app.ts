@@ -28,6 +28,7 @@ export function createStatusServer(core: Core, tls: Tls, dataDir: string): Fasti
     role: "status-server",
     ...registrationHandlers({
       registerProduct: core.registration.register,
+      renewProduct: core.registration.renew,
       unregister: core.registration.unregister,
       patternRootOf: async (customer) => {
         const known = await core.customers.store.find(PROVIDER, customer);

@@ -14,6 +14,8 @@ export interface ProductRouteDeps {
     product: ProductId,
     confirmation: { typedName: string; by: string },
   ): Promise<unknown>;
+  /** Hints to a product that it may renew its keys now. */
+  askToRenew(scope: CustomerScope, product: ProductId): Promise<unknown>;
   heartbeatSeconds: number;
   audit: Audit;
   clock: Clock;
@@ -68,6 +70,20 @@ export function registerProductRoutes(app: FastifyInstance, deps: ProductRouteDe
       completeness: await deps.completeness({ customer: registered.customer }, registered.id),
       heartbeatSeconds: deps.heartbeatSeconds,
     };
+  });
+
+  implement(app, productRoutes.renewProduct, async ({ params, session }) => {
+    const { registered, standing } = await located(params.id);
+    if (hasEnded(standing.state)) throw new AppError("product.unknown", { product: params.id });
+    await deps.askToRenew({ customer: registered.customer }, params.id);
+    await deps.audit.write({
+      actor: session.userName,
+      action: "product.renewal-asked",
+      subject: params.id,
+      detail: { name: registered.name },
+      customer: registered.customer,
+    });
+    return { asked: true as const };
   });
 
   implement(app, productRoutes.removeProduct, async ({ params, body, session }) => {

@@ -7,6 +7,7 @@ function factsWith(change: Partial<ProductFacts> = {}): ProductFacts {
   return {
     registration: "registered",
     registeredAt: AT,
+    certificateNotAfter: AT,
     endedAt: null,
     endedBy: null,
     liveness: "online",

@@ -6,6 +6,7 @@ import type { Liveness, ProductState, Registration } from "@tms/records";
 export interface ProductFacts {
   registration: Registration;
   registeredAt: Date;
+  certificateNotAfter: Date;
   endedAt: Date | null;
   endedBy: string | null;
   liveness: Liveness;
@@ -43,7 +44,7 @@ export function stateOfProduct(facts: ProductFacts): StateOfProduct {
     case "may-only-renew":
       return {
         state: "may-only-renew",
-        since: facts.registeredAt,
+        since: facts.certificateNotAfter,
         reason: "Its certificate has expired",
         needsSomebody: true,
       };

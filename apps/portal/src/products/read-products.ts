@@ -82,8 +82,9 @@ export function createReadProducts(deps: ReadProductsDeps) {
     return registered.map((one) => {
       const said = heardBy.get(one.id) ?? null;
       const facts: ProductFacts = {
-        registration: one.registration,
+        registration: registrationNow(one, now),
         registeredAt: one.registeredAt,
+        certificateNotAfter: one.certificateNotAfter,
         endedAt: one.endedAt,
         endedBy: one.endedBy,
         liveness: deps.livenessOf(said?.lastSeenAt ?? null, now, serving),
@@ -110,6 +111,12 @@ export function createReadProducts(deps: ReadProductsDeps) {
       };
     });
   };
+}
+
+/** Once its certificate has expired a product may only renew. */
+function registrationNow({ registration, certificateNotAfter }: Registered, now: Date): Registration {
+  const stands = registration === "registered" || registration === "unconfirmed";
+  return stands && certificateNotAfter <= now ? "may-only-renew" : registration;
 }
 
 async function distinctOf(deps: ReadProductsDeps, customers: ReadonlySet<CustomerId>): Promise<Map<ProductId, number>> {

@@ -42,6 +42,7 @@ function cacheOver(row: RegisteredProduct | null) {
   };
   const cache = createIdentityCache({
     store: { bySpki: read, bySshKey: read },
+    takeOver: async () => false,
     isExpired: async () => table.isExpired,
     scope: { provider: true },
     clock,

@@ -12,6 +12,8 @@ export interface IdentityCacheDeps {
     bySpki(scope: ProviderScope, spki: Sha256): Promise<RegisteredProduct | null>;
     bySshKey(scope: ProviderScope, product: string, publicKeyBlob: Buffer): Promise<RegisteredProduct | null>;
   };
+  /** Puts a renewed key in force at its first use. */
+  takeOver(scope: ProviderScope, spki: Sha256): Promise<boolean>;
   isExpired(customer: CustomerId): Promise<boolean>;
   scope: ProviderScope;
   clock: Clock;
@@ -55,14 +57,25 @@ export function createIdentityCache(
     };
   }
 
+  async function bySpki(spki: Sha256): Promise<RegisteredProduct | null> {
+    const known = await deps.store.bySpki(deps.scope, spki);
+    if (known !== null || !(await deps.takeOver(deps.scope, spki))) return known;
+    const renewed = await deps.store.bySpki(deps.scope, spki);
+    // The old key must not be remembered here until the NOTIFY comes round.
+    if (renewed !== null) forget(renewed.id);
+    return renewed;
+  }
+
+  function forget(product: ProductId): void {
+    forgotten += 1;
+    for (const [key, entry] of remembered) if (entry.product.id === product) remembered.delete(key);
+  }
+
   return {
-    bySpki: (spki) => lookUp(`spki ${spki}`, () => deps.store.bySpki(deps.scope, spki)),
+    bySpki: (spki) => lookUp(`spki ${spki}`, () => bySpki(spki)),
     bySshKey: (user, blob) =>
       lookUp(`ssh ${user} ${blob.toString("base64")}`, () => deps.store.bySshKey(deps.scope, user, blob)),
-    forget(product) {
-      forgotten += 1;
-      for (const [key, entry] of remembered) if (entry.product.id === product) remembered.delete(key);
-    },
+    forget,
     forgetAll() {
       forgotten += 1;
       remembered.clear();

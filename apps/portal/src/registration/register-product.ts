@@ -2,7 +2,7 @@ import { AppError, type Clock, type CustomerScope, type ProductId, type Sha256 }
 import { type RegisteredProduct, type RegistrationRequest, sshKeyBlob } from "./registered-product.ts";
 
 /** Days that a product's certificate is valid (architecture, section 5). */
-const CERTIFICATE_DAYS = 90;
+export const CERTIFICATE_DAYS = 90;
 
 export type NewProduct = Omit<RegisteredProduct, "registeredAt" | "endedAt" | "endedBy">;
 

@@ -1,12 +1,14 @@
-import type { RegisterAnswer, RegisterRequest } from "@tms/contracts/link";
+import type { RegisterAnswer, RegisterRequest, RenewAnswer, RenewRequest } from "@tms/contracts/link";
 import type { Peer } from "@tms/link/upper";
 import { AppError, type Clock, type CustomerId, type Sha256 } from "@tms/records";
 import type { Audit } from "@tms/server-kit";
 import type { createUnregister } from "./end-registration.ts";
 import type { createRegisterProduct } from "./register-product.ts";
+import type { createRenewProduct } from "./renew-product.ts";
 
 export interface RegistrationHandlerDeps {
   registerProduct: ReturnType<typeof createRegisterProduct>;
+  renewProduct: ReturnType<typeof createRenewProduct>;
   unregister: ReturnType<typeof createUnregister>;
   patternRootOf(customer: CustomerId): Promise<Sha256>;
   caPem: string;
@@ -54,6 +56,29 @@ export function registrationHandlers(deps: RegistrationHandlerDeps) {
         ca: deps.caPem,
         sshHostKeys: deps.sshHostKeys,
         patternRoot: await deps.patternRootOf(customer),
+        serverTime: deps.clock.now().toISOString(),
+        limits: deps.limits,
+      };
+    },
+    async renew(peer: Peer, request: RenewRequest): Promise<RenewAnswer> {
+      const { customer, product } = peer;
+      const { certificatePem, keys } = await deps.renewProduct({ customer }, product, {
+        csrPem: request.certificateRequest,
+        sshPublicKey: request.sshPublicKey,
+      });
+      await deps.audit.write({
+        actor: `product ${product}`,
+        action: "product.renewed",
+        subject: product,
+        detail: { fingerprint: keys.spki, notAfter: keys.certificateNotAfter.toISOString() },
+        customer,
+      });
+      return {
+        product,
+        customer,
+        certificate: certificatePem,
+        ca: deps.caPem,
+        sshHostKeys: deps.sshHostKeys,
         serverTime: deps.clock.now().toISOString(),
         limits: deps.limits,
       };

@@ -10,11 +10,9 @@ import {
 import { type Databases, inCustomer, inProvider } from "@tms/server-kit";
 import { type Kysely, type RawBuilder, sql } from "kysely";
 import type { EndRegistrationStore } from "./end-registration.ts";
+import { tellIdentityChanged } from "./identity-channel-store.ts";
 import type { NewProduct, RegisterProductStore } from "./register-product.ts";
 import type { ProductKind, RegisteredProduct } from "./registered-product.ts";
-
-/** Payload of the NOTIFY on this channel: the product whose identity changed. */
-export const IDENTITY_CHANNEL = "tms_identity";
 
 export interface RegistrationStore extends RegisterProductStore, EndRegistrationStore {
   /** Who has this key, whatever the customer: asked before anybody is known. */
@@ -56,10 +54,15 @@ export function createRegistrationStore(db: Databases): RegistrationStore {
       inCustomer(db.app, scope, async (trx) => {
         await sql`update registration_products set registration = ${how.registration}, ended_at = now(),
           ended_by = ${how.by} where customer = ${scope.customer} and id = ${product}`.execute(trx);
-        await sql`select pg_notify(${IDENTITY_CHANNEL}, ${product})`.execute(trx);
+        await forgetRenewal(trx, scope, product);
+        await tellIdentityChanged(trx, product);
       }),
     bySpki: (_, spki) => anywhere(sql`spki = ${spki}`),
-    bySshKey: (_, product, publicKeyBlob) => anywhere(sql`id::text = ${product} and ssh_key = ${publicKeyBlob}`),
+    // An SSH key proves nothing before its signature, so it puts no renewal in force: both keys count until then.
+    bySshKey: (_, product, publicKeyBlob) =>
+      anywhere(sql`id::text = ${product} and (ssh_key = ${publicKeyBlob} or exists (
+        select from registration_renewals r where r.customer = registration_products.customer
+          and r.product = registration_products.id and r.ssh_key = ${publicKeyBlob}))`),
     findAnywhere: (_, product) => anywhere(sql`id = ${product}`),
     list: () =>
       inProvider(db.provider, async (trx) => {
@@ -89,11 +92,18 @@ async function writeProduct(
       registered_at = now(), ended_at = null, ended_by = null`
     .execute(trx)
     .catch(refuseTakenKey);
-  await sql`select pg_notify(${IDENTITY_CHANNEL}, ${product.id})`.execute(trx);
+  await forgetRenewal(trx, scope, product.id);
+  await tellIdentityChanged(trx, product.id);
+}
+
+/** Keys that were renewed before are worth nothing after a new registration or its end. */
+async function forgetRenewal(trx: Kysely<unknown>, scope: CustomerScope, product: ProductId): Promise<void> {
+  await sql`delete from registration_renewals
+    where customer = ${scope.customer} and product = ${product}`.execute(trx);
 }
 
 /** One key is one product: a key that another one has, of whatever customer, is told like any other unusable key. */
-function refuseTakenKey(error: unknown): never {
+export function refuseTakenKey(error: unknown): never {
   const isTaken = error instanceof Error && "code" in error && error.code === "23505";
   throw isTaken
     ? new AppError("link.csr_invalid", { reason: "another product has this key" }, { cause: error })

@@ -60,7 +60,7 @@ export const heartbeatRequestSchema = z.object({
 export type HeartbeatRequest = z.infer<typeof heartbeatRequestSchema>;
 
 /** Kinds a portal may send are hints; a mitigator may also send its administrator's orders (architecture, section 5). */
-export const HINT_KINDS = ["look-for-patterns", "case-changed", "send-now"] as const;
+export const HINT_KINDS = ["look-for-patterns", "case-changed", "send-now", "renew"] as const;
 export const ORDER_KINDS = ["scan", "collect", "apply-pattern", "undo"] as const;
 export const directiveSchema = z.object({
   id: directiveIdSchema,

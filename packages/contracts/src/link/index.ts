@@ -73,13 +73,19 @@ export {
 } from "./records.ts";
 export {
   linkRegister,
+  linkRenew,
   linkTest,
   linkUnregister,
   linkVersionSchema,
+  RENEW_GRACE_DAYS,
   type RegisterAnswer,
   type RegisterRequest,
+  type RenewAnswer,
+  type RenewRequest,
   registerAnswerSchema,
   registerRequestSchema,
+  renewAnswerSchema,
+  renewRequestSchema,
   testAnswerSchema,
   testRequestSchema,
 } from "./registration.ts";

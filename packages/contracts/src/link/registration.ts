@@ -98,6 +98,40 @@ export const linkTest = route({
   response: testAnswerSchema,
 });
 
+export const renewRequestSchema = z.object({
+  v: linkVersionSchema,
+  /** For a TLS key that is not the one of the certificate in use. */
+  certificateRequest: registerRequestSchema.shape.certificateRequest,
+  sshPublicKey: registerRequestSchema.shape.sshPublicKey,
+});
+export type RenewRequest = z.infer<typeof renewRequestSchema>;
+
+export const renewAnswerSchema = registerAnswerSchema.pick({
+  product: true,
+  customer: true,
+  certificate: true,
+  ca: true,
+  sshHostKeys: true,
+  serverTime: true,
+  limits: true,
+});
+export type RenewAnswer = z.infer<typeof renewAnswerSchema>;
+
+/** How long after its expiry a certificate is still admitted, on the renewal route alone. */
+export const RENEW_GRACE_DAYS = 30;
+
+export const linkRenew = route({
+  method: "POST",
+  path: "/link/v1/renew",
+  operationId: "linkRenew",
+  summary:
+    "Certifies a new key of the caller, who may come with an expired certificate. The old key ends with its first use.",
+  identity: { kind: "product" },
+  limit: { bodyBytes: 16_384, perMinute: 30 },
+  body: renewRequestSchema,
+  response: renewAnswerSchema,
+});
+
 export const linkUnregister = route({
   method: "POST",
   path: "/link/v1/unregister",

@@ -116,6 +116,16 @@ export const productRoutes = {
     params: byId,
     response: productViewSchema,
   }),
+  renewProduct: route({
+    method: "POST",
+    path: "/api/v1/products/:id/renewal",
+    operationId: "renewProduct",
+    summary: "Asks a product to renew its certificate and keys now; it does so with its next heartbeat.",
+    identity: ADMINISTRATOR,
+    limit: JSON_LIMIT,
+    params: byId,
+    response: z.object({ asked: z.literal(true) }),
+  }),
   removeProduct: route({
     method: "POST",
     path: "/api/v1/products/:id/removal",

@@ -36,6 +36,8 @@ export interface HeartbeatDeps {
   /** Before a request: whatever `onAnswer` needs to judge how old the answer is. */
   onSending(): void;
   onAnswer(answer: HeartbeatAnswer): Promise<void>;
+  /** Asked about a refusal that would end the loop: true = its reason was put right, or may yet be. */
+  mayGoOn(error: AppError): Promise<boolean>;
   onFailure(error: AppError, judged: "retryable" | "fatal"): void;
   clock: Clock;
   random: () => number;
@@ -121,7 +123,8 @@ export class HeartbeatLoop {
         if (this.#kicked && this.#poll?.signal.aborted) continue;
         failures += 1;
         const known = asLinkError(error);
-        const judged = judgeFailure(known);
+        const isFatal = judgeFailure(known) === "fatal" && !(await this.#deps.mayGoOn(known));
+        const judged = isFatal ? "fatal" : "retryable";
         this.#deps.onFailure(known, judged);
         if (judged === "fatal") {
           this.#giveUp();

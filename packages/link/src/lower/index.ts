@@ -1,6 +1,7 @@
 export type { PatternFetch, PatternMirror, PatternMirrorOptions } from "../patterns/index.ts";
 export { createPatternMirror } from "../patterns/index.ts";
 export { type BatchTransport, type LogServerAddress, readBatchAnswer } from "./batch-transport.ts";
+export { makeCertificateRequest } from "./certificate-request.ts";
 export { CONNECTION_STEPS, type ConnectionStep, LANES, type Lane, type StepReport } from "./connection-steps.ts";
 export { type Address, authorityOf } from "./dial/address.ts";
 export { createDial, type Dial, dialDirectly } from "./dial/dial.ts";
@@ -25,7 +26,13 @@ export {
 } from "./lower-link.ts";
 export { type ProbedAuthority, probeAuthority } from "./probe-authority.ts";
 export { probeHostKey } from "./probe-host-key.ts";
-export { loadIdentity, type RegisterLowerOptions, registerLower, type StoredIdentity } from "./register-lower.ts";
+export {
+  identityInForce,
+  loadIdentity,
+  type RegisterLowerOptions,
+  registerLower,
+  type StoredIdentity,
+} from "./register-lower.ts";
 export { openSpool } from "./spool/spool.ts";
 export {
   type GapReason,

@@ -9,7 +9,7 @@ import {
   PATTERN_TARGETS_PATH,
   type PackageMetadata,
 } from "@tms/contracts/link";
-import type { CaseId } from "@tms/records";
+import { AppError, type CaseId } from "@tms/records";
 import type { Dispatcher } from "undici";
 import { callLink, errorOfApi, fetchOver, problemFrom } from "./link-http.ts";
 import { uploadPackage } from "./upload-package.ts";
@@ -34,7 +34,11 @@ export interface LinkRequest {
 const CALL_TIMEOUT_MS = 30_000;
 const MAX_TARGET_BYTES = 64 * 1024 * 1024;
 
-export function createLinkRequest(agent: Dispatcher, baseUrl: string): LinkRequest {
+/**
+ * @param keyChanges Counts the renewals: a call that began with the key before is made once more if that key ended
+ *   meanwhile. Each of them may be repeated.
+ */
+export function createLinkRequest(agent: Dispatcher, baseUrl: string, keyChanges: () => number = () => 0): LinkRequest {
   const client = createApiClient(
     { putCase: linkPutCase, listCases: linkListCases, unregister: linkUnregister },
     { baseUrl, fetch: fetchOver(agent, { timeoutMs: CALL_TIMEOUT_MS }) },
@@ -46,31 +50,38 @@ export function createLinkRequest(agent: Dispatcher, baseUrl: string): LinkReque
       timeoutMs: CALL_TIMEOUT_MS,
       maxAnswerBytes: MAX_TARGET_BYTES,
     });
+  const withKey = async <T>(call: () => Promise<T>): Promise<T> => {
+    const before = keyChanges();
+    try {
+      return await call();
+    } catch (error) {
+      const known = errorOfApi(error);
+      const isOfOldKey = known instanceof AppError && known.code === "link.identity_unknown" && keyChanges() !== before;
+      if (!isOfOldKey) throw known;
+    }
+    return call().catch((error: unknown) => {
+      throw errorOfApi(error);
+    });
+  };
   return {
-    putCase: (id, body) => ours(client.putCase({ params: { id }, body })),
-    listCases: async (after) => (await ours(client.listCases({ query: { after } }))).cases,
-    patternMetadata: async (name) => {
-      const answer = await get(`${PATTERN_METADATA_PATH}/${encodeURIComponent(name)}`);
-      if (answer.status === 404) return null;
-      if (answer.status !== 200) throw problemFrom(answer);
-      return answer.bytes;
-    },
-    patternTarget: async (path) => {
-      const answer = await get(`${PATTERN_TARGETS_PATH}/${path.split("/").map(encodeURIComponent).join("/")}`);
-      if (answer.status !== 200) throw problemFrom(answer);
-      return answer.bytes;
-    },
-    uploadPackage: (upload) => uploadPackage(agent, { baseUrl, ...upload }),
+    putCase: (id, body) => withKey(() => client.putCase({ params: { id }, body })),
+    listCases: async (after) => (await withKey(() => client.listCases({ query: { after } }))).cases,
+    patternMetadata: (name) =>
+      withKey(async () => {
+        const answer = await get(`${PATTERN_METADATA_PATH}/${encodeURIComponent(name)}`);
+        if (answer.status === 404) return null;
+        if (answer.status !== 200) throw problemFrom(answer);
+        return answer.bytes;
+      }),
+    patternTarget: (path) =>
+      withKey(async () => {
+        const answer = await get(`${PATTERN_TARGETS_PATH}/${path.split("/").map(encodeURIComponent).join("/")}`);
+        if (answer.status !== 200) throw problemFrom(answer);
+        return answer.bytes;
+      }),
+    uploadPackage: (upload) => withKey(() => uploadPackage(agent, { baseUrl, ...upload })),
     unregister: async () => {
-      await ours(client.unregister({ body: { v: "link/1" } }));
+      await withKey(() => client.unregister({ body: { v: "link/1" } }));
     },
   };
-}
-
-async function ours<T>(call: Promise<T>): Promise<T> {
-  try {
-    return await call;
-  } catch (error) {
-    throw errorOfApi(error);
-  }
 }

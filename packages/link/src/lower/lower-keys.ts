@@ -6,17 +6,15 @@ import { makeEd25519, publicSpkiOf } from "@tms/signing";
 import ssh2 from "ssh2";
 import { makeSshKey } from "../authority/make-ssh-key.ts";
 import { readIfThere, writeDurably } from "../authority/private-file.ts";
+import { type RenewableKeys, SSH_KEY_FILE, settleRenewal, TLS_KEY_FILE } from "./renewal-keys.ts";
 
 /**
  * The keys of a lower party. They never leave it and serve one purpose each: TLS, SSH, signing of positions and
- * manifests (architecture, section 5).
+ * manifests (architecture, section 5). A renewal replaces those for TLS and SSH in this very object: whoever opens a
+ * connection reads them then, and keeps no copy.
  */
-export interface LowerKeys {
+export interface LowerKeys extends RenewableKeys {
   directory: string;
-  /** P-256, PKCS8. */
-  tlsPrivatePem: string;
-  /** Ed25519, OpenSSH form. */
-  sshPrivateKey: string;
   /** `ssh-ed25519 …`, without comment. */
   sshPublicKey: string;
   /** Ed25519, PKCS8. */
@@ -27,17 +25,29 @@ export interface LowerKeys {
 /** Opens the keys in `directory`, or makes them there on first use; files are 0600 in a 0700 directory. */
 export async function createLowerKeys(directory: string): Promise<LowerKeys> {
   await mkdir(directory, { recursive: true, mode: 0o700 });
-  const tlsPrivatePem = await openOrMake(join(directory, "tls-key.pem"), makeTlsKey);
-  const sshPrivateKey = await openOrMake(join(directory, "ssh-key"), () => makeSshKey());
+  await settleRenewal(directory);
+  const tlsPrivatePem = await openOrMake(join(directory, TLS_KEY_FILE), makeTlsKey);
+  const sshPrivateKey = await openOrMake(join(directory, SSH_KEY_FILE), () => makeSshKey());
   const signingPrivatePem = await openOrMake(join(directory, "signing-key.pem"), () => makeEd25519().privatePkcs8Pem);
   return {
     directory,
     tlsPrivatePem,
     sshPrivateKey,
-    sshPublicKey: publicSshText(sshPrivateKey, directory),
+    sshPublicKey: publicSshText(sshPrivateKey),
     signingPrivatePem,
     signingPublicSpki: publicSpkiOf(signingPrivatePem),
   };
+}
+
+/** Fresh keys for a renewal. */
+export function makeRenewableKeys(): RenewableKeys {
+  return { tlsPrivatePem: makeTlsKey(), sshPrivateKey: makeSshKey() };
+}
+
+/** From here on these are the keys. */
+export function adoptKeys(keys: LowerKeys, renewed: RenewableKeys): void {
+  const { tlsPrivatePem, sshPrivateKey } = renewed;
+  Object.assign(keys, { tlsPrivatePem, sshPrivateKey, sshPublicKey: publicSshText(sshPrivateKey) });
 }
 
 async function openOrMake(path: string, make: () => string): Promise<string> {
@@ -53,8 +63,9 @@ function makeTlsKey(): string {
   return privateKey.export({ type: "pkcs8", format: "pem" }).toString();
 }
 
-function publicSshText(privateKey: string, directory: string): string {
+/** The public half as OpenSSH writes it, without comment. */
+export function publicSshText(privateKey: string): string {
   const parsed = ssh2.utils.parseKey(privateKey);
-  if (parsed instanceof Error) throw new AppError("keys.unreadable", { directory }, { cause: parsed });
+  if (parsed instanceof Error) throw new AppError("keys.unreadable", {}, { cause: parsed });
   return `ssh-ed25519 ${parsed.getPublicSSH().toString("base64")}`;
 }

@@ -1,17 +1,20 @@
-import type { Directive, DirectiveOutcome, HeartbeatAnswer } from "@tms/contracts/link";
+import { createApiClient } from "@tms/contracts";
+import { type Directive, type DirectiveOutcome, type HeartbeatAnswer, linkRenew } from "@tms/contracts/link";
 import { AppError, type Clock, type DirectiveId, ERRORS, systemTimers, type Timers } from "@tms/records";
 import type { BatchTransport, LogServerAddress } from "./batch-transport.ts";
 import { createBatchTransport } from "./create-batch-transport.ts";
 import { type Address, hostInUrl } from "./dial/address.ts";
 import { type Dial, dialDirectly } from "./dial/dial.ts";
 import { type HeartbeatDeps, HeartbeatLoop, type LowerDescription } from "./heartbeat-loop.ts";
-import { fetchOver } from "./link-http.ts";
+import { Line, type LineParts } from "./line.ts";
+import { errorOfApi, fetchOver } from "./link-http.ts";
 import { LinkMemory } from "./link-memory.ts";
 import { backoffMs, isPassingFailure } from "./link-outcome.ts";
 import { createLinkRequest, type LinkRequest } from "./link-request.ts";
 import { LogSender } from "./log-sender.ts";
 import type { LowerKeys } from "./lower-keys.ts";
 import type { StoredIdentity } from "./register-lower.ts";
+import { createRenewal, type Renewal } from "./renewal.ts";
 import type { Spool } from "./spool/spool-port.ts";
 import { createTlsAgent } from "./tls-client.ts";
 import { Wake } from "./wake.ts";
@@ -67,6 +70,7 @@ export interface LowerLink {
 }
 
 const MAX_WAIT_SECONDS = 50;
+const RENEW_TIMEOUT_MS = 30_000;
 /** An order that waits for the line is tried at least this often. */
 const MAX_RETRY_MS = 15_000;
 const MIN_RETRY_MS = 100;
@@ -79,6 +83,8 @@ export interface LinkParts {
   /** null = nothing is sent up. */
   transport: BatchTransport | null;
   request: LinkRequest;
+  /** Absent where keys have no end. */
+  renewal?: Renewal;
   timers: Timers;
   /** Closes the line. */
   close(): Promise<void>;
@@ -88,28 +94,48 @@ export interface LinkParts {
 export function createLowerLink(deps: LowerLinkDeps): LowerLink {
   const memory = LinkMemory.open(deps.keys.directory);
   const baseUrl = `https://${hostInUrl(deps.statusServer.host)}:${deps.statusServer.port}`;
-  const trust = {
-    caPem: deps.identity.caPem,
-    certificatePem: deps.identity.certificatePem,
-    privateKeyPem: deps.keys.tlsPrivatePem,
-  };
-  // Heartbeats have a connection of their own: an upload must not make us look silent.
-  const dial = deps.dial ?? dialDirectly;
-  const agents = {
-    heartbeat: createTlsAgent(trust, { connections: 1, dial, urgent: true }),
-    requests: createTlsAgent(trust, { dial }),
-  };
+  const line = new Line(openLine(deps, deps.identity));
+  const client = createApiClient(
+    { renew: linkRenew },
+    { baseUrl, fetch: fetchOver(line.requests, { timeoutMs: RENEW_TIMEOUT_MS }) },
+  );
   return composeLowerLink(deps, {
     memory,
     baseUrl,
-    fetch: (options) => fetchOver(agents.heartbeat, options),
-    transport: deps.logServer === null ? null : createBatchTransport(deps.logServer, { ...deps, dial }),
-    request: createLinkRequest(agents.requests, baseUrl),
+    fetch: (options) => line.fetch(options),
+    transport: line.transport,
+    request: createLinkRequest(line.requests, baseUrl, () => line.changes),
+    renewal: createRenewal({
+      keys: deps.keys,
+      identity: deps.identity,
+      ask: (body) =>
+        client.renew({ body }).catch((error: unknown) => {
+          throw errorOfApi(error);
+        }),
+      changeOver: (identity) => line.changeOver(openLine(deps, identity)),
+      onFailure: (error) => deps.log.warn({ code: error.code, details: error.details }, "the renewal failed"),
+      timers: systemTimers,
+      random: deps.random ?? Math.random,
+    }),
     timers: systemTimers,
-    close: async () => {
-      await Promise.all([agents.heartbeat.destroy(), agents.requests.destroy()]);
-    },
+    close: () => line.close(),
   });
+}
+
+/** Connections with the keys and the certificate that are in force. */
+function openLine(deps: LowerLinkDeps, identity: StoredIdentity): LineParts {
+  const trust = {
+    caPem: identity.caPem,
+    certificatePem: identity.certificatePem,
+    privateKeyPem: deps.keys.tlsPrivatePem,
+  };
+  const dial = deps.dial ?? dialDirectly;
+  const { keys, logServer } = deps;
+  return {
+    heartbeat: createTlsAgent(trust, { connections: 1, dial, urgent: true }),
+    requests: createTlsAgent(trust, { dial }),
+    transport: logServer === null ? null : createBatchTransport(logServer, { keys, identity, dial }),
+  };
 }
 
 /** The same over other parts. */
@@ -155,6 +181,7 @@ class Link implements LowerLink {
         this.#movedAtSending = this.#sender?.moved ?? Number.NaN;
       },
       onAnswer: (answer) => this.#onAnswer(answer),
+      mayGoOn: (error) => this.#renewExpired(error),
       onFailure: (error, judged) => this.#onFailure(error, judged === "fatal" ? "refused" : "not-answering"),
       clock: deps.clock,
       random,
@@ -214,7 +241,26 @@ class Link implements LowerLink {
     this.#set({ phase: "connected", lastHeartbeatAt: now, clockOffsetMs });
     await this.#takePositions(answer);
     if (back) this.#sender?.wake();
+    this.#parts.renewal?.consider(answer.serverTime, this.#beforeNewKeys);
     for (const directive of answer.directives) await this.#dispatch(directive, answer.serverTime);
+  }
+
+  /** A poll with the old key must not meet its end: it is cut before the new one is seen. */
+  readonly #beforeNewKeys = (): void => {
+    this.#heartbeats.kick();
+    this.#deps.log.info({}, "the certificate and its keys were renewed");
+  };
+
+  /** Whether an expired identity was renewed, or may still be. */
+  async #renewExpired(error: AppError): Promise<boolean> {
+    const { renewal } = this.#parts;
+    if (error.code !== "link.identity_expired" || renewal === undefined) return false;
+    try {
+      await renewal.renew(this.#beforeNewKeys);
+      return true;
+    } catch (failure) {
+      return isPassingFailure(failure);
+    }
   }
 
   /** Positions are believed only if no batch moved since the request left: else they may be older than our last answer. */
@@ -261,7 +307,7 @@ class Link implements LowerLink {
     const random = this.#deps.random ?? Math.random;
     for (let failures = 1; ; failures += 1) {
       try {
-        return await this.#deps.onDirective(directive);
+        return await this.#do(directive);
       } catch (error) {
         if (!isPassingFailure(error) || this.#parts.timers.monotonicMs() >= until)
           return this.#failed(directive, error);
@@ -272,6 +318,14 @@ class Link implements LowerLink {
         if (this.#stop.signal.aborted) return null;
       }
     }
+  }
+
+  /** Keys are the link's own affair; everything else is the app's. */
+  async #do(directive: Directive): Promise<DirectiveOutcome> {
+    const { renewal } = this.#parts;
+    if (directive.kind !== "renew" || renewal === undefined) return this.#deps.onDirective(directive);
+    await renewal.renew(this.#beforeNewKeys);
+    return { id: directive.id, ok: true };
   }
 
   #failed(directive: Directive, error: unknown): DirectiveOutcome {

@@ -6,12 +6,14 @@ import { AppError, type CustomerId, type EndpointId, type ProductId, type Sha256
 import { productUri } from "../authority/authority.ts";
 import { readIfThere, writeDurably } from "../authority/private-file.ts";
 import { spkiOfCertificate, spkiOfKey } from "../authority/spki.ts";
+import type { Disk } from "../disk/disk.ts";
 import { makeCertificateRequest } from "./certificate-request.ts";
 import { type Address, hostInUrl } from "./dial/address.ts";
 import type { Dial } from "./dial/dial.ts";
 import { errorOfApi, fetchOver } from "./link-http.ts";
 import type { LowerKeys } from "./lower-keys.ts";
 import { type ProbedAuthority, probeAuthority } from "./probe-authority.ts";
+import { IDENTITY_FILE } from "./renewal-keys.ts";
 import { createTlsAgent } from "./tls-client.ts";
 
 /** Who we are to the upper party; `identity.json` beside the keys. */
@@ -29,6 +31,8 @@ export interface StoredIdentity {
   caSpki: Sha256;
   registeredAt: string;
   certificateNotAfter: string;
+  /** By the upper party's clock, like all times here; absent until the first renewal. */
+  certificateIssuedAt?: string;
   limits: { batchBytes: number; batchRecords: number; packageBytes: number };
 }
 
@@ -45,7 +49,6 @@ export interface RegisterLowerOptions {
   dial?: Dial;
 }
 
-const IDENTITY_FILE = "identity.json";
 const REGISTER_TIMEOUT_MS = 30_000;
 
 /**
@@ -81,13 +84,52 @@ export async function registerLower(options: RegisterLowerOptions): Promise<Stor
     };
     const answer = await client.register({ body });
     const identity = checkAnswer(answer, { options, authority });
-    await writeDurably(join(keys.directory, IDENTITY_FILE), JSON.stringify(identity, null, 2));
+    await storeIdentity(keys.directory, identity);
     return identity;
   } catch (error) {
     throw errorOfApi(error);
   } finally {
     await agent.destroy();
   }
+}
+
+/**
+ * Checks that an answered certificate is for our key and name, and comes from the CA that we trust.
+ *
+ * @throws {AppError} `link.pin_mismatch`, `link.csr_invalid`
+ */
+export function checkCertificate(
+  answer: Pick<RegisterAnswer, "certificate" | "ca" | "customer" | "product">,
+  ours: { tlsPrivatePem: string; caSpki: Sha256 },
+): { notAfter: string } {
+  const bundle = answer.ca.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
+  // The bundle may announce the next CA, but it must hold the one that was pinned.
+  if (!bundle.some((pem) => spkiOfCertificate(pem) === ours.caSpki)) {
+    throw new AppError("link.pin_mismatch", { reason: "the answered CA bundle lacks the pinned CA" });
+  }
+  const certificate = new X509Certificate(answer.certificate);
+  const uri = `URI:${productUri(answer.customer, answer.product)}`;
+  const issued = bundle.some((pem) => certificate.verify(new X509Certificate(pem).publicKey));
+  if (
+    spkiOfCertificate(certificate) !== spkiOfKey(ours.tlsPrivatePem) ||
+    !issued ||
+    certificate.subjectAltName !== uri
+  ) {
+    throw new AppError("link.csr_invalid", { reason: "the answered certificate is not for our key and name" });
+  }
+  return { notAfter: new Date(certificate.validTo).toISOString() };
+}
+
+/** Puts an identity in force: from this rename on, its certificate says which keys are ours. */
+export async function storeIdentity(directory: string, identity: StoredIdentity, disk?: Disk): Promise<void> {
+  await writeDurably(join(directory, IDENTITY_FILE), JSON.stringify(identity, null, 2), disk);
+}
+
+/** What a registration has become by renewals: `known` itself, or the renewed identity beside the keys. */
+export async function identityInForce(keys: LowerKeys, known: StoredIdentity): Promise<StoredIdentity> {
+  const stored = await loadIdentity(keys);
+  const isSame = stored?.product === known.product && stored.registeredAt === known.registeredAt;
+  return isSame ? stored : known;
 }
 
 /** The identity of an earlier registration, or null. */
@@ -104,21 +146,10 @@ function checkAnswer(
   if (answer.patternRoot !== options.patternRoot) {
     throw new AppError("link.pattern_root_mismatch", { pinned: options.patternRoot, answered: answer.patternRoot });
   }
-  const bundle = answer.ca.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
-  // The bundle may announce the next CA, but it must hold the one that was pinned.
-  if (!bundle.some((pem) => spkiOfCertificate(pem) === authority.spki)) {
-    throw new AppError("link.pin_mismatch", { reason: "the answered CA bundle lacks the pinned CA" });
-  }
-  const certificate = new X509Certificate(answer.certificate);
-  const uri = `URI:${productUri(answer.customer, answer.product)}`;
-  const issued = bundle.some((pem) => certificate.verify(new X509Certificate(pem).publicKey));
-  if (
-    spkiOfCertificate(certificate) !== spkiOfKey(options.keys.tlsPrivatePem) ||
-    !issued ||
-    certificate.subjectAltName !== uri
-  ) {
-    throw new AppError("link.csr_invalid", { reason: "the answered certificate is not for our key and name" });
-  }
+  const certificate = checkCertificate(answer, {
+    tlsPrivatePem: options.keys.tlsPrivatePem,
+    caSpki: authority.spki,
+  });
   return {
     product: answer.product,
     customer: answer.customer,
@@ -130,7 +161,7 @@ function checkAnswer(
     pinned: authority.pinned,
     caSpki: authority.spki,
     registeredAt: answer.serverTime,
-    certificateNotAfter: new Date(certificate.validTo).toISOString(),
+    certificateNotAfter: certificate.notAfter,
     limits: answer.limits,
   };
 }

@@ -2,7 +2,7 @@ import type { TLSSocket } from "node:tls";
 import { AppError, type Sha256 } from "@tms/records";
 import type { FastifyRequest } from "fastify";
 import { spkiOfCertificate } from "../authority/spki.ts";
-import { admit, type IdentitySource, type Peer } from "./peer.ts";
+import { admit, admitToRenew, type IdentitySource, type Peer, type PeerLookup } from "./peer.ts";
 
 // Who speaks is decided per request, by the key's SPKI hash in the products table, never by the TLS stack: listeners
 // ask for a certificate with `rejectUnauthorized: false`, because a TLS 1.3 refusal reaches the client only as a
@@ -16,9 +16,18 @@ const spkiBySocket = new WeakMap<TLSSocket, Sha256 | null>();
  * @throws {AppError} `link.identity_required` without a certificate, `link.identity_*` as the table says.
  */
 export async function peerOfRequest(request: FastifyRequest, identity: IdentitySource): Promise<Peer> {
+  return admit(await lookUp(request, identity), new Date());
+}
+
+/** The same for the renewal route, where an expired certificate counts for a while. */
+export async function renewerOfRequest(request: FastifyRequest, identity: IdentitySource): Promise<Peer> {
+  return admitToRenew(await lookUp(request, identity), new Date());
+}
+
+async function lookUp(request: FastifyRequest, identity: IdentitySource): Promise<PeerLookup> {
   const spki = spkiOfSocket(request.raw.socket as TLSSocket);
   if (spki === null) throw new AppError("link.identity_required");
-  return admit(await identity.bySpki(spki), new Date());
+  return identity.bySpki(spki);
 }
 
 function spkiOfSocket(socket: TLSSocket): Sha256 | null {

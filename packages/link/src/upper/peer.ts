@@ -1,3 +1,4 @@
+import { RENEW_GRACE_DAYS } from "@tms/contracts/link";
 import {
   AppError,
   assertNever,
@@ -58,4 +59,21 @@ export function admit(lookup: PeerLookup, now: Date): Peer {
     default:
       return assertNever(registration);
   }
+}
+
+const DAY_MS = 86_400_000;
+
+/**
+ * The same for a renewal: an expired certificate is admitted too, for `RENEW_GRACE_DAYS` and while the registration
+ * stands. Whoever removed the product ended that as well.
+ *
+ * @throws {AppError} `link.identity_unknown`, `link.identity_revoked`, `link.identity_expired`
+ */
+export function admitToRenew(lookup: PeerLookup, now: Date): Peer {
+  if (lookup.kind === "unknown" || lookup.registration === "revoked" || lookup.registration === "unregistered") {
+    return admit(lookup, now);
+  }
+  const end = lookup.certificateNotAfter.getTime() + RENEW_GRACE_DAYS * DAY_MS;
+  if (now.getTime() >= end) throw new AppError("link.identity_expired", { product: lookup.peer.product });
+  return lookup.peer;
 }

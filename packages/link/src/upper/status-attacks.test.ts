@@ -188,6 +188,7 @@ test("every route of the status server refuses a caller without a certificate, e
     "GET /link/v1/cases",
     "POST /link/v1/heartbeat",
     "POST /link/v1/unregister",
+    "POST /link/v1/renew",
     "POST /link/v1/forensics",
     "GET /link/v1/patterns/metadata/a",
     "GET /link/v1/patterns/targets/a",

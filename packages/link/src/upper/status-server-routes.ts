@@ -3,10 +3,12 @@ import {
   linkListCases,
   linkPutCase,
   linkRegister,
+  linkRenew,
   linkUnregister,
   PATTERN_METADATA_PATH,
   PATTERN_TARGETS_PATH,
   registerRequestSchema,
+  renewRequestSchema,
 } from "@tms/contracts/link";
 import { AppError, systemTimers } from "@tms/records";
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteShorthandOptions } from "fastify";
@@ -15,7 +17,7 @@ import { registerForensics } from "./forensics-routes.ts";
 import { answerLinkProblem } from "./link-problem.ts";
 import { parseBody } from "./parse-body.ts";
 import type { Peer } from "./peer.ts";
-import { peerOfRequest } from "./peer-of-request.ts";
+import { peerOfRequest, renewerOfRequest } from "./peer-of-request.ts";
 import type { StatusServerDeps } from "./status-server.ts";
 import { createTakeHeartbeat } from "./take-heartbeat.ts";
 import { registerTestRoute } from "./test-routes.ts";
@@ -47,6 +49,10 @@ function registerRegistration(scope: FastifyInstance, deps: StatusServerDeps): v
   scope.post(linkRegister.path, declared(linkRegister), async (request) =>
     deps.register(parseBody(registerRequestSchema, request.body), { address: request.ip }),
   );
+  scope.post(linkRenew.path, declared(linkRenew), async (request) => {
+    const peer = await renewerOfRequest(request, deps.identity);
+    return deps.renew(peer, parseBody(renewRequestSchema, request.body));
+  });
   scope.post(linkUnregister.path, declared(linkUnregister), async (request) => {
     const peer = await peerOfRequest(request, deps.identity);
     parseBody(z.object({ v: z.literal("link/1") }), request.body);

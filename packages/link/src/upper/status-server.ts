@@ -6,6 +6,8 @@ import type {
   PackageMetadata,
   RegisterAnswer,
   RegisterRequest,
+  RenewAnswer,
+  RenewRequest,
 } from "@tms/contracts/link";
 import type { CaseId, ErrorCode } from "@tms/records";
 import type { CredentialCheck, IdentitySource, Peer } from "./peer.ts";
@@ -49,6 +51,8 @@ export interface StatusServerDeps {
   credentials: CredentialCheck | null;
   role: "status-server";
   register(request: RegisterRequest, from: { address: string }): Promise<RegisterAnswer>;
+  /** Certifies a new key, and keeps the old one valid until the first request with the new one. Idempotent by key. */
+  renew(peer: Peer, request: RenewRequest): Promise<RenewAnswer>;
   unregister(peer: Peer): Promise<void>;
   heartbeats: HeartbeatPort;
   cases: CasePort | null;

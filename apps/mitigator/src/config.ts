@@ -23,6 +23,10 @@ export const configSchema = z.strictObject({
   publicHost: hostSchema.default("127.0.0.1"),
   /** The agents' port as seen from outside, where something translates it. */
   publicAgentsPort: portSchema.optional(),
+  /** The operator's pair for the console, PEM; without it the mitigator's own CA certifies the console. */
+  consoleCertificate: z
+    .strictObject({ certFile: z.string().min(1).max(4096), keyFile: z.string().min(1).max(4096) })
+    .optional(),
   database: z
     .union([z.strictObject({ url: z.string().min(1) }), z.strictObject({ embedded: z.literal(true) })])
     .default({ embedded: true }),

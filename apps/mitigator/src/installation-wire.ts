@@ -31,6 +31,9 @@ export function installationOf(config: Config, env: NodeJS.ProcessEnv): Installa
     ],
     certificates: [
       { id: "ca", certFile: join(ca, "ca.pem"), keyFile: join(ca, "ca-key.pem"), from: "own", mustName: null },
+      ...(config.consoleCertificate === undefined
+        ? []
+        : [{ id: "console", ...config.consoleCertificate, from: "operator" as const, mustName: publicHost }]),
     ],
     hostKeyFile: null,
     identityFile: join(keys, "identity.json"),

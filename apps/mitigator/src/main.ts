@@ -3,7 +3,7 @@ import type { AddressInfo } from "node:net";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { startPostgres } from "@tms/embedded-stores";
-import { type Authority, createAuthority, makeDataDirectory, writeDurably } from "@tms/link";
+import { createAuthority, makeDataDirectory, writeDurably } from "@tms/link";
 import { createLowerKeys, openSpool } from "@tms/link/lower";
 import { STREAMS, systemClock } from "@tms/records";
 import {
@@ -13,6 +13,8 @@ import {
   createHttpServer,
   createLogger,
   createSecretBox,
+  type KeptCertificate,
+  keepListenerCertificates,
   type Logger,
   openDatabases,
   runMain,
@@ -53,7 +55,16 @@ await runMain("The Threat Mitigator", async (_stop, opened) => {
   const accounts = await createAccounts({ db });
   const audit = createAudit({ db, clock });
 
-  const listeners = await makeListeners(config, { authority, log });
+  const hosts = [...new Set([config.publicHost, "localhost", "127.0.0.1"])];
+  const certificates = await keepListenerCertificates({
+    issue: () => authority.issueServer({ hosts }),
+    operator:
+      config.consoleCertificate === undefined ? null : { ...config.consoleCertificate, name: config.publicHost },
+    clock,
+    log,
+    opened,
+  });
+  const listeners = makeListeners(certificates, log);
   const agentPort = { bound: 0 };
   const app = createApp(
     {
@@ -77,7 +88,13 @@ await runMain("The Threat Mitigator", async (_stop, opened) => {
   registerAccountRoutes(listeners.console, {
     accounts,
     audit,
-    about: { name: config.name, zone: config.zone, version: VERSION, demoKeys: config.demo },
+    about: () => ({
+      name: config.name,
+      zone: config.zone,
+      version: VERSION,
+      demoKeys: config.demo,
+      certificateEndsAt: certificates.console.ending()?.notAfter.toISOString() ?? null,
+    }),
     clock,
   });
   if (existsSync(join(CONSOLE, "index.html"))) serveConsole(listeners.console, CONSOLE);
@@ -113,16 +130,14 @@ async function databaseUrl(config: Config, parts: { dataDir: string; opened: Clo
   return postgres.url(DATABASE);
 }
 
-async function makeListeners(
-  config: Config,
-  parts: { authority: Authority; log: Logger },
-): Promise<{ console: FastifyInstance; agents: FastifyInstance }> {
-  const hosts = [...new Set([config.publicHost, "localhost", "127.0.0.1"])];
-  const tls = await parts.authority.issueServer({ hosts });
-  return {
-    console: createHttpServer({ name: "console", log: parts.log, tls }),
-    agents: createHttpServer({ name: "agents", log: parts.log, tls: { ...tls, askClientCertificate: true } }),
+function makeListeners({ own, console }: Record<"own" | "console", KeptCertificate>, log: Logger) {
+  const listeners = {
+    console: createHttpServer({ name: "console", log, tls: console.pem() }),
+    agents: createHttpServer({ name: "agents", log, tls: { ...own.pem(), askClientCertificate: true } }),
   };
+  console.serve(listeners.console);
+  own.serve(listeners.agents);
+  return listeners;
 }
 
 async function listen(app: FastifyInstance, at: { host: string; port: number }, opened: Closing): Promise<number> {

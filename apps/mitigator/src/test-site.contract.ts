@@ -93,7 +93,7 @@ export async function startTestSite(where: {
     listeners,
   );
   const about = { name: "Site", zone: "UTC", version: "1.0.0", demoKeys: true };
-  registerAccountRoutes(listeners.console, { accounts, audit, about, clock: systemClock });
+  registerAccountRoutes(listeners.console, { accounts, audit, about: () => about, clock: systemClock });
   await listeners.console.ready();
   await listeners.agents.listen({ host: "127.0.0.1", port: 0 });
   await app.start();

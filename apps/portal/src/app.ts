@@ -16,6 +16,7 @@ import {
   createPasswordHasher,
   createSecretBox,
   type Databases,
+  keepListenerCertificates,
   type Logger,
   openDatabases,
 } from "@tms/server-kit";
@@ -58,21 +59,21 @@ export async function startPortal(config: PortalConfig, log: Logger, opened: Clo
   await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
   const { core, accounts } = await openCore(config, log, opened);
   const roles = new Set(config.roles);
-  const hosts = [...new Set([config.publicHost, config.listen.console.host, "127.0.0.1", "localhost", "::1"])];
-  const tls = await core.authority.issueServer({
-    hosts: hosts.filter((host) => isIP(host) !== 0 || host !== "0.0.0.0"),
-  });
+  const certificates = await certificatesOf(core, config, opened);
+  const tls = certificates.own;
 
   const listening: Partial<Record<"console" | "statusServer" | "ssl" | "ssh", Address>> = {};
   if (roles.has("status-server")) {
-    const server = createStatusServer(core, tls, config.dataDir);
+    const server = createStatusServer(core, tls.pem(), config.dataDir);
+    tls.serve(server);
     core.heartbeats.lastSeen.start();
     opened.add(() => core.heartbeats.lastSeen.stop());
     listening.statusServer = await listen(server, config.listen.statusServer, opened);
     opened.add(() => core.heartbeats.waiters.close());
   }
   if (roles.has("log-server")) {
-    const { ssl, ssh } = createLogServers(core, tls);
+    const { ssl, ssh } = createLogServers(core, tls.pem());
+    tls.serve(ssl);
     listening.ssl = await listen(ssl, config.listen.logServerSsl, opened);
     const { host, port } = config.listen.logServerSsh;
     listening.ssh = { host, port: await ssh.listen(host, port) };
@@ -85,7 +86,8 @@ export async function startPortal(config: PortalConfig, log: Logger, opened: Clo
   let consoleUrl: string | null = null;
   if (roles.has("console")) {
     const server = createConsoleServer(core, {
-      tls,
+      tls: certificates.console.pem(),
+      certificateEndsAt: () => certificates.console.ending()?.notAfter ?? null,
       accounts,
       about: { name: config.name, zone: config.zone, version: await versionHere(), demo: config.demo },
       connection: () => connectionOf(core, config, listening),
@@ -93,6 +95,7 @@ export async function startPortal(config: PortalConfig, log: Logger, opened: Clo
       distDirectory: existsSync(join(CONSOLE_DIST, "index.html")) ? CONSOLE_DIST : null,
       randomBytes,
     });
+    certificates.console.serve(server);
     const address = await listen(server, config.listen.console, opened);
     consoleUrl = `https://${urlHost(config.publicHost)}:${address.port}`;
   }
@@ -104,6 +107,20 @@ export async function startPortal(config: PortalConfig, log: Logger, opened: Clo
     setUpLink: needsSetUp ? `${consoleUrl}${await accounts.makeSetUpLink()}` : null,
     caPem: join(config.dataDir, "ca.pem"),
   };
+}
+
+/** Of the own CA for what products connect to; for the console the operator's pair, if there is one. */
+function certificatesOf(core: Core, config: PortalConfig, opened: Closing) {
+  const hosts = [...new Set([config.publicHost, config.listen.console.host, "127.0.0.1", "localhost", "::1"])];
+  const names = hosts.filter((host) => isIP(host) !== 0 || host !== "0.0.0.0");
+  const pair = config.roles.includes("console") ? config.consoleCertificate : undefined;
+  return keepListenerCertificates({
+    issue: () => core.authority.issueServer({ hosts: names }),
+    operator: pair === undefined ? null : { ...pair, name: config.publicHost },
+    clock: core.clock,
+    log: core.log,
+    opened,
+  });
 }
 
 async function openCore(config: PortalConfig, log: Logger, opened: Closing) {

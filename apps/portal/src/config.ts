@@ -31,6 +31,10 @@ const configSchema = z.strictObject({
     .prefault({}),
   /** The address that customers reach this portal by. */
   publicHost: z.string().min(1).max(253).default("127.0.0.1"),
+  /** The operator's pair for the console, PEM; without it the portal's own CA certifies the console. */
+  consoleCertificate: z
+    .strictObject({ certFile: z.string().min(1).max(4096), keyFile: z.string().min(1).max(4096) })
+    .optional(),
   database: z
     .union([z.strictObject({ url: z.string().min(1) }), z.strictObject({ embedded: z.literal(true) })])
     .default({ embedded: true }),

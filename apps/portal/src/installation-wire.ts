@@ -36,6 +36,9 @@ export function installationOf(config: PortalConfig, env: NodeJS.ProcessEnv): In
         from: "own",
         mustName: null,
       },
+      ...(config.consoleCertificate === undefined
+        ? []
+        : [{ id: "console", ...config.consoleCertificate, from: "operator" as const, mustName: config.publicHost }]),
     ],
     hostKeyFile: join(dataDir, "ssh-host-key"),
     identityFile: null,

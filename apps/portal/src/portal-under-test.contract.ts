@@ -10,6 +10,7 @@ import { createClosing, createLogger } from "@tms/server-kit";
 import { type Ed25519Key, holdCeremony, makeEd25519 } from "@tms/signing";
 import { createEmptyDatabase, createTestEventStore, FakeAgent, type FakePortal } from "@tms/testkit";
 import { type PortalReady, startPortal } from "./app.ts";
+import type { PortalConfig } from "./config.ts";
 
 // A whole portal on real stores for tests: every listener on a free loopback port.
 
@@ -77,7 +78,7 @@ export class PortalUnderTest {
     this.#close = parts.close;
   }
 
-  static async start(): Promise<PortalUnderTest> {
+  static async start(changes: Partial<PortalConfig> = {}): Promise<PortalUnderTest> {
     const dataDir = await mkdtemp(join(tmpdir(), "tms-portal-"));
     const [database, events] = await Promise.all([createEmptyDatabase(), createTestEventStore()]);
     const opened = createClosing();
@@ -101,6 +102,7 @@ export class PortalUnderTest {
         roles: ["console", "status-server", "log-server", "worker"],
         demo: false,
         logLevel: "error",
+        ...changes,
       },
       createLogger({ name: "portal", level: "error" }),
       opened,

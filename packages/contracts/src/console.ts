@@ -20,6 +20,8 @@ export const sessionSchema = z.object({
   version: z.string(),
   /** True while the pattern keys are the demo's: every screen says so. */
   demoKeys: z.boolean(),
+  /** When the console's own certificate ends, once that is 30 days away or less. */
+  certificateEndsAt: instantSchema.nullable().optional(),
   serverTime: instantSchema,
 });
 export type SessionView = z.infer<typeof sessionSchema>;

@@ -17,6 +17,12 @@ export {
   parseCertificatePair,
   readCertificatePair,
 } from "./certificates/certificate-pair.ts";
+export {
+  type CertificateSource,
+  type KeptCertificate,
+  keepCertificate,
+  keepListenerCertificates,
+} from "./certificates/keep-certificate.ts";
 export { inCustomer, inProvider } from "./database/in-scope.ts";
 export { type DatabaseFound, inspectDatabase } from "./database/inspect-database.ts";
 export { type Databases, type OpenDatabasesOptions, OWN_MIGRATIONS, openDatabases } from "./database/open-databases.ts";

@@ -82,6 +82,31 @@ const BROKEN: {
     },
   },
   {
+    name: "a key that is not the one of the console's certificate",
+    wrong: { id: "certificate-console", code: "certificate.pair_mismatch" },
+    async break(portal) {
+      const [one, other] = [await pairOf(portal, ["127.0.0.1"]), await pairOf(portal, ["127.0.0.1"])];
+      await putPair(portal, { certPem: one.certPem, keyPem: other.keyPem });
+      return undefined;
+    },
+  },
+  {
+    name: "a console's certificate that has expired",
+    wrong: { id: "certificate-console", code: "certificate.expired" },
+    async break(portal) {
+      await putPair(portal, await pairOf(portal, ["127.0.0.1"], new TestClock(new Date(Date.now() - 500 * DAY_MS))));
+      return undefined;
+    },
+  },
+  {
+    name: "a console's certificate for another name",
+    wrong: { id: "certificate-console", code: "certificate.name_missing" },
+    async break(portal) {
+      await putPair(portal, await pairOf(portal, ["portal.example.net"]));
+      return undefined;
+    },
+  },
+  {
     name: "a disk that is nearly full",
     wrong: { id: "disk", code: "disk.low" },
     // No disk is wholly free: the limit is what the test moves.
@@ -269,6 +294,18 @@ test("without a configuration nothing is judged, and a file that is not there is
     [2, false, "cli.usage"],
   ]);
 });
+
+async function pairOf(portal: PortalForTest, hosts: string[], clock = new TestClock(new Date())) {
+  const directory = join(portal.directory, "operator");
+  return (await createAuthority({ directory, name: "The operator's CA", clock })).issueServer({ hosts });
+}
+
+async function putPair(portal: PortalForTest, pair: { certPem: string; keyPem: string }): Promise<void> {
+  const [certFile, keyFile] = [join(portal.directory, "cert.pem"), join(portal.directory, "key.pem")];
+  await writeFile(certFile, pair.certPem);
+  await writeFile(keyFile, pair.keyPem);
+  portal.config.consoleCertificate = { certFile, keyFile };
+}
 
 async function ownKeys(portal: PortalForTest, clock = new TestClock(new Date())): Promise<void> {
   await createAuthority({ directory: portal.dataDir, name: "Own", clock });

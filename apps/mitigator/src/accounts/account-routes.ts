@@ -8,7 +8,7 @@ export function registerAccountRoutes(
   deps: {
     accounts: Accounts;
     audit: Audit;
-    about: { name: string; zone: string; version: string; demoKeys: boolean };
+    about(): { name: string; zone: string; version: string; demoKeys: boolean; certificateEndsAt?: string | null };
     clock: Clock;
   },
 ): void {
@@ -16,7 +16,7 @@ export function registerAccountRoutes(
     accounts: deps.accounts,
     audit: deps.audit,
     product: "mitigator",
-    about: () => deps.about,
+    about: () => deps.about(),
     clock: deps.clock,
   });
 }

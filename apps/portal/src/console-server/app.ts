@@ -18,6 +18,8 @@ import { registerIncidents } from "./incidents/app.ts";
 
 export interface ConsoleOptions {
   tls: { keyPem: string; certPem: string };
+  /** In the last 30 days of the console's certificate. */
+  certificateEndsAt(): Date | null;
   accounts: Accounts;
   about: { name: string; zone: string; version: string; demo: boolean };
   /** As really listening; known once all servers listen. */
@@ -42,6 +44,7 @@ export function createConsoleServer(core: Core, options: ConsoleOptions): Fastif
       name: options.about.name,
       zone: options.about.zone,
       version: options.about.version,
+      certificateEndsAt: options.certificateEndsAt()?.toISOString() ?? null,
       demoKeys: options.about.demo || (await core.customers.store.list(PROVIDER)).some((one) => one.demoKeys),
     }),
     audit,

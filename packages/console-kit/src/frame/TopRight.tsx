@@ -15,12 +15,25 @@ export function TopRight(props: { session: SessionView; link?: ReactNode; onLogO
   return (
     <>
       {props.session.demoKeys ? <StateBlock state={{ text: words("frame.demoKeys"), tone: "wait" }} /> : null}
+      <CertificateEnd endsAt={props.session.certificateEndsAt ?? null} />
       <LiveState link={props.link} />
       <ZoneMenu />
       <PersonMenu userName={props.session.userName} onLogOff={props.onLogOff} />
     </>
   );
 }
+
+/** In the last month before the console's own certificate ends; after that browsers refuse the console. */
+function CertificateEnd(props: { endsAt: string | null }): ReactNode {
+  const words = useKitWords();
+  const { now } = useClock();
+  if (props.endsAt === null) return null;
+  const days = Math.floor((new Date(props.endsAt).getTime() - now.getTime()) / DAY_MS);
+  const text = days < 0 ? words("frame.certificateEnded") : words("frame.certificateEnds", { count: days });
+  return <StateBlock state={{ text, tone: days < 8 ? "fail" : "wait" }} />;
+}
+
+const DAY_MS = 86_400_000;
 
 function LiveState(props: { link: ReactNode }): ReactNode {
   const words = useKitWords();

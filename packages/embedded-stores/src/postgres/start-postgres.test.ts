@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { Client } from "pg";
 import { expect, onTestFinished, test } from "vitest";
 import { loopbackPort } from "../loopback-port.ts";
+import { findPostgres } from "./find-postgres.ts";
 import { findPackage, postgresBinaries } from "./postgres-binaries.ts";
 import { type EmbeddedPostgres, type PostgresOptions, startPostgres } from "./start-postgres.ts";
 
@@ -201,4 +202,18 @@ test("a copy of the binaries is readable by all and writable by its owner alone"
   const library = join(postgres, "..", "..", "lib");
   expect(await readdir(library)).toContain("libpq.so.5");
   expect((await stat(library)).mode & 0o777).toBe(0o755);
+});
+
+test("is found by another program while it runs and after it stopped, and what never was is not", async () => {
+  const directory = join(await privateFolder(), "postgres");
+  const never = await findPostgres(directory);
+  const postgres = await started({ directory });
+  await insertMark(postgres.url("portal"));
+
+  const running = await findPostgres(directory);
+  const marks = running.state === "running" ? await countMarks(running.url("portal")) : -1;
+  await postgres.stop();
+  const stopped = await findPostgres(directory);
+
+  expect([never.state, running.state, marks, stopped.state]).toEqual(["absent", "running", 1, "stopped"]);
 });

@@ -18,7 +18,7 @@ export interface SessionRoutesDeps {
   clock?: Clock;
 }
 
-export type About = Pick<SessionView, "zone" | "name" | "version" | "demoKeys">;
+export type About = Pick<SessionView, "zone" | "name" | "version" | "demoKeys" | "certificateEndsAt">;
 
 /** Registers set-up, log-on, who-am-I and log-off, and makes sessions known to every guarded route of this server. */
 export function registerSessionRoutes(app: FastifyInstance, deps: SessionRoutesDeps): void {

@@ -23,6 +23,8 @@ export interface HttpServerOptions {
   clock?: Clock | undefined;
 }
 
+/** Browsers of old machines still come with 1.2; a certificate that is changed while running keeps the bound. */
+export const MIN_TLS_VERSION = "TLSv1.2";
 /** A forensic slice of 64 MiB over a slow line takes its time; nobody may hold a request open longer than this. */
 const REQUEST_TIMEOUT_MS = 15 * 60_000;
 /** Headers come at once or from somebody who only wants to hold a socket. */
@@ -83,7 +85,7 @@ function serverOptions(options: HttpServerOptions): FastifyServerOptions {
   const https = {
     key: options.tls.keyPem,
     cert: options.tls.certPem,
-    minVersion: "TLSv1.2",
+    minVersion: MIN_TLS_VERSION,
     maxHeaderSize: MAX_HEADER_BYTES,
     requestCert: options.tls.askClientCertificate === true,
     rejectUnauthorized: false,

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import type { EventRow } from "@tms/contracts";
 import type { Authority } from "@tms/link";
 import { type LowerKeys, registerLower, type Spool } from "@tms/link/lower";
-import { createBatchIntake } from "@tms/link/upper";
+import { createBatchIntake, createIdentityChanges } from "@tms/link/upper";
 import { type Clock, MITIGATION_STATUSES, type MitigationStatus } from "@tms/records";
 import type { Audit, SecretBox } from "@tms/server-kit";
 import type { FastifyInstance } from "fastify";
@@ -17,6 +17,7 @@ import {
   createEnrolAgent,
   createMakeEnrolmentToken,
   createOrderStore,
+  createRemoveAgent,
   createRenewAgent,
   createTakeHeartbeat,
   encodeToken,
@@ -134,7 +135,15 @@ export function createApp(deps: AppDeps, listeners: { console: FastifyInstance; 
     deps.audit.write({ actor, action, subject, detail });
   const site = composeSite({ ...deps, stores, news, audit });
   relayWake.now = () => site.wake("relay");
-  const parts: Parts = { ...deps, stores, news, atWork, site, writeAudit: audit };
+  const parts: Parts = {
+    ...deps,
+    stores,
+    news,
+    atWork,
+    identityChanges: createIdentityChanges(),
+    site,
+    writeAudit: audit,
+  };
   listenToAgents(listeners.agents, parts);
   const tests = serveSettings(listeners.console, parts);
   serveMitigation(listeners.console, parts);
@@ -158,6 +167,7 @@ type Parts = AppDeps & {
   stores: SiteStores;
   news: ReturnType<typeof createAgentNews>;
   atWork: ReturnType<typeof createAtWork>;
+  identityChanges: ReturnType<typeof createIdentityChanges>;
   site: Site;
   writeAudit: (actor: string, action: string, subject: string, detail?: Record<string, unknown>) => Promise<void>;
 };
@@ -206,6 +216,7 @@ function listenToAgents(app: FastifyInstance, parts: Parts): void {
     enrolAgent,
     renewAgent: createRenewAgent({ agents: stores.agents, issuer }),
     takeHeartbeat,
+    identityChanges: parts.identityChanges,
     intake: createBatchIntake({
       directory: join(parts.dataDir, "agent-batches"),
       store: stores.batches.intake,
@@ -295,6 +306,11 @@ function serveMitigation(app: FastifyInstance, parts: Parts): void {
   });
   registerEndpointRoutes(app, { listEndpoints, clock });
   registerTokenRoutes(app, {
+    removeAgent: createRemoveAgent({
+      agents: stores.agents,
+      hostOf: async (endpoint) => (await stores.endpoints.get(endpoint))?.host ?? null,
+      onRevoked: parts.identityChanges.tell,
+    }),
     makeEnrolmentToken: createMakeEnrolmentToken({ tokens: stores.agents, site: site.sitePins, clock }),
     encode: (facts) =>
       encodeToken(facts, {

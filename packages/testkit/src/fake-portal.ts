@@ -214,8 +214,7 @@ export class FakePortal {
   }
 
   setRegistration(product: ProductId, registration: Registration): void {
-    const known = this.products.get(product);
-    if (known !== undefined) known.registration = registration;
+    this.registrations.setRegistration(product, registration);
   }
 
   /** Every record received of a stream, in order, duplicates of other epochs included. */

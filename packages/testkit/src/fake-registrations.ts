@@ -1,6 +1,6 @@
 import type { RegisterAnswer, RegisterRequest, RenewAnswer, RenewRequest } from "@tms/contracts/link";
 import type { Authority } from "@tms/link";
-import type { IdentitySource, Peer, PeerLookup } from "@tms/link/upper";
+import { createIdentityChanges, type IdentitySource, type Peer, type PeerLookup } from "@tms/link/upper";
 import {
   AppError,
   type Clock,
@@ -42,6 +42,7 @@ export class FakeRegistrations {
   readonly enrolments = new Map<string, string>();
   customerExpired = false;
   readonly #deps: FakeRegistrationsDeps;
+  readonly #changes = createIdentityChanges();
 
   constructor(deps: FakeRegistrationsDeps) {
     this.#deps = deps;
@@ -50,7 +51,10 @@ export class FakeRegistrations {
   readonly identity: IdentitySource = {
     bySpki: async (spki) => {
       const renewed = [...this.products.values()].find(({ next }) => next?.spki === spki);
-      if (renewed !== undefined) Object.assign(renewed, renewed.next, { next: null });
+      if (renewed !== undefined) {
+        Object.assign(renewed, renewed.next, { next: null });
+        this.#changes.tell(renewed.peer.product);
+      }
       return this.#lookUp((product) => product.spki === spki);
     },
     bySshKey: async (user, blob) => {
@@ -59,7 +63,15 @@ export class FakeRegistrations {
         ({ peer, sshKey, next }) => peer.product === user && (sshKey === key || next?.sshKey === key),
       );
     },
+    onChange: (listener) => this.#changes.onChange(listener),
   };
+
+  setRegistration(product: ProductId, registration: Registration): void {
+    const known = this.products.get(product);
+    if (known === undefined) return;
+    known.registration = registration;
+    this.#changes.tell(product);
+  }
 
   #lookUp(matches: (product: FakeProduct) => boolean): PeerLookup {
     const found = [...this.products.values()].find(matches);

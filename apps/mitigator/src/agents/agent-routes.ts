@@ -10,6 +10,7 @@ import { mitigationRoutes } from "@tms/contracts/mitigator";
 import { BATCH_LIMITS } from "@tms/link";
 import {
   type BatchIntake,
+  type createIdentityChanges,
   heartbeatDigest,
   type IdentitySource,
   type PackagePort,
@@ -18,7 +19,7 @@ import {
   registerLogServer,
   registerStatusServer,
 } from "@tms/link/upper";
-import { AppError, type Clock, type EndpointId } from "@tms/records";
+import { AppError, type Clock, type EndpointId, type Sha256 } from "@tms/records";
 import { implement } from "@tms/server-kit";
 import type { FastifyInstance } from "fastify";
 import type { Agent } from "./agent.ts";
@@ -29,6 +30,7 @@ import type { BatchStore } from "./batch-store.ts";
 import type { createEnrolAgent } from "./enrol-agent.ts";
 import type { createMakeEnrolmentToken, TokenFacts } from "./make-enrolment-token.ts";
 import type { OrderStore } from "./order-store.ts";
+import type { createRemoveAgent } from "./remove-agent.ts";
 import type { createRenewAgent } from "./renew-agent.ts";
 import type { createTakeHeartbeat } from "./take-heartbeat.ts";
 
@@ -41,6 +43,8 @@ export interface AgentListenerDeps {
   enrolAgent: ReturnType<typeof createEnrolAgent>;
   renewAgent: ReturnType<typeof createRenewAgent>;
   takeHeartbeat: ReturnType<typeof createTakeHeartbeat>;
+  /** Whose identity changed: their open connections are looked at again. */
+  identityChanges: ReturnType<typeof createIdentityChanges>;
   intake: BatchIntake;
   packages: PackagePort;
   patterns: PatternPort;
@@ -51,7 +55,7 @@ export interface AgentListenerDeps {
 
 /** The mitigator as upper party: everything that agents may ask of it. */
 export function registerAgentListener(app: FastifyInstance, deps: AgentListenerDeps): void {
-  const identity = identityOf(deps.agents);
+  const identity = identityOf(deps.agents, deps.identityChanges);
   registerStatusServer(app, {
     identity,
     credentials: null,
@@ -60,6 +64,7 @@ export function registerAgentListener(app: FastifyInstance, deps: AgentListenerD
     renew: (peer, request) => renew(deps, peer, request),
     unregister: async (peer) => {
       await deps.agents.end(peer.product);
+      deps.identityChanges.tell(peer.product);
       await deps.audit(`endpoint ${endpointOf(peer)}`, "agent.unregistered", endpointOf(peer));
     },
     heartbeats: {
@@ -87,10 +92,22 @@ export function registerAgentListener(app: FastifyInstance, deps: AgentListenerD
   registerLogServer(app, { identity, credentials: null, intake: deps.intake });
 }
 
-function identityOf(agents: Pick<AgentStore, "agentBySpki">): IdentitySource {
+function identityOf(
+  agents: Pick<AgentStore, "agentBySpki" | "takeOver">,
+  changes: AgentListenerDeps["identityChanges"],
+): IdentitySource {
+  const bySpki = async (spki: Sha256) => {
+    const known = await agents.agentBySpki(spki);
+    if (known !== null) return known;
+    const renewed = await agents.takeOver(spki);
+    // Connections with the old key end here.
+    if (renewed !== null) changes.tell(renewed.product);
+    return renewed;
+  };
   return {
+    onChange: changes.onChange,
     bySpki: async (spki) => {
-      const agent = await agents.agentBySpki(spki);
+      const agent = await bySpki(spki);
       return agent === null
         ? { kind: "unknown" }
         : {
@@ -213,10 +230,11 @@ async function answer(deps: AgentListenerDeps, peer: Peer): Promise<HeartbeatAns
   };
 }
 
-/** The console's part: enrolment tokens. */
+/** The console's part: enrolment tokens, and the end of an agent. */
 export function registerTokenRoutes(
   app: FastifyInstance,
   deps: {
+    removeAgent: ReturnType<typeof createRemoveAgent>;
     makeEnrolmentToken: ReturnType<typeof createMakeEnrolmentToken>;
     encode: (facts: TokenFacts) => string;
     audit: (actor: string, action: string, subject: string) => Promise<void>;
@@ -226,5 +244,10 @@ export function registerTokenRoutes(
     const facts = await deps.makeEnrolmentToken({ ...body, createdBy: session.userName });
     await deps.audit(session.userName, "enrolment-token.made", facts.id);
     return { token: deps.encode(facts), expiresAt: facts.expiresAt.toISOString(), uses: facts.uses };
+  });
+  implement(app, mitigationRoutes.removeAgent, async ({ params, body, session }) => {
+    await deps.removeAgent(params.id, body.typedName);
+    await deps.audit(session.userName, "agent.removed", params.id);
+    return { removed: true as const };
   });
 }

@@ -57,8 +57,12 @@ export interface HeartbeatMark {
 }
 
 export interface AgentStore extends EnrolmentStore, TokenStore, RenewalStore {
+  /** The first request with a renewed key puts it in force. @returns null if no agent has it. */
+  takeOver(spki: Sha256): Promise<Agent | null>;
   /** Ends a registration; its endpoint and history stay. */
   end(product: ProductId): Promise<void>;
+  /** The same by a person's hand. */
+  revoke(product: ProductId): Promise<void>;
   /**
    * Notes a heartbeat.
    *
@@ -74,9 +78,10 @@ export function createAgentStore(db: Kysely<AgentTables>): AgentStore {
   };
   return {
     agentOf: (endpoint) => one("endpoint", endpoint),
-    agentBySpki: async (spki) => {
-      const known = await one("tls_spki", spki);
-      if (known !== null || !(await takeOver(db, spki))) return known;
+    agentBySpki: (spki) => one("tls_spki", spki),
+    takeOver: async (spki) => {
+      await takeOver(db, spki);
+      // Somebody else's request with the same key may have done it a moment ago: the table says who has it now.
       return one("tls_spki", spki);
     },
     keepRenewal: async (product, { tlsSpki, certificateNotAfter }) => {
@@ -105,22 +110,28 @@ export function createAgentStore(db: Kysely<AgentTables>): AgentStore {
         .execute();
     },
     enrol: (tokenId, agent) => enrol(db, tokenId, agent),
-    end: async (product) => {
-      await db
-        .updateTable("agents_agents")
-        .set({ registration: "unregistered", ...NO_RENEWAL })
-        .where("product", "=", product)
-        .execute();
-    },
+    end: (product) => endAs(db, product, "unregistered"),
+    revoke: (product) => endAs(db, product, "revoked"),
     markHeartbeat: (product, mark) => markHeartbeat(db, product, mark),
   };
 }
 
 const NO_RENEWAL = { next_tls_spki: null, next_certificate_not_after: null } as const;
 
-/** The first request with a renewed key puts it in force. @returns false if no agent waits with this key. */
-async function takeOver(db: Kysely<AgentTables>, spki: Sha256): Promise<boolean> {
-  const row = await db
+async function endAs(
+  db: Kysely<AgentTables>,
+  product: ProductId,
+  registration: "unregistered" | "revoked",
+): Promise<void> {
+  await db
+    .updateTable("agents_agents")
+    .set({ registration, ...NO_RENEWAL })
+    .where("product", "=", product)
+    .execute();
+}
+
+async function takeOver(db: Kysely<AgentTables>, spki: Sha256): Promise<void> {
+  await db
     .updateTable("agents_agents")
     .set({
       tls_spki: sql`next_tls_spki`,
@@ -129,15 +140,7 @@ async function takeOver(db: Kysely<AgentTables>, spki: Sha256): Promise<boolean>
       ...NO_RENEWAL,
     })
     .where("next_tls_spki", "=", spki)
-    .returning("product")
-    .executeTakeFirst();
-  // Somebody else's request with the same key may have done it a moment ago: the table is asked again either way.
-  return row !== undefined || (await knowsSpki(db, spki));
-}
-
-async function knowsSpki(db: Kysely<AgentTables>, spki: Sha256): Promise<boolean> {
-  const row = await db.selectFrom("agents_agents").select("product").where("tls_spki", "=", spki).executeTakeFirst();
-  return row !== undefined;
+    .execute();
 }
 
 /** One key is one agent's. */

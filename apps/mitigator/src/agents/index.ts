@@ -10,6 +10,7 @@ export { createHearOutcomes } from "./hear-outcomes.ts";
 export { createMakeEnrolmentToken, type SitePins, type TokenFacts } from "./make-enrolment-token.ts";
 export { createOrderStore, type OrderStore, type OrderTables } from "./order-store.ts";
 export { createRelayBatches, type RelayCursor, type RelayedRecord, type UpwardSpool } from "./relay-batches.ts";
+export { createRemoveAgent } from "./remove-agent.ts";
 export { createRenewAgent } from "./renew-agent.ts";
 export { createTakeHeartbeat } from "./take-heartbeat.ts";
 export { encodeToken } from "./token-wire.ts";

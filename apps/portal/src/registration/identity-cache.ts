@@ -1,4 +1,4 @@
-import type { IdentitySource, PeerLookup } from "@tms/link/upper";
+import { createIdentityChanges, type IdentitySource, type PeerLookup } from "@tms/link/upper";
 import type { Clock, CustomerId, ProductId, ProviderScope, Sha256 } from "@tms/records";
 import type { RegisteredProduct } from "./registered-product.ts";
 
@@ -23,6 +23,7 @@ export interface IdentityCacheDeps {
 export function createIdentityCache(
   deps: IdentityCacheDeps,
 ): IdentitySource & { forget(product: ProductId): void; forgetAll(): void } {
+  const changes = createIdentityChanges();
   const remembered = new Map<string, { product: RegisteredProduct; atMs: number }>();
   /** Counts what was forgotten: a look-up that began before may hold what is no longer so. */
   let forgotten = 0;
@@ -69,16 +70,19 @@ export function createIdentityCache(
   function forget(product: ProductId): void {
     forgotten += 1;
     for (const [key, entry] of remembered) if (entry.product.id === product) remembered.delete(key);
+    changes.tell(product);
   }
 
   return {
     bySpki: (spki) => lookUp(`spki ${spki}`, () => bySpki(spki)),
     bySshKey: (user, blob) =>
       lookUp(`ssh ${user} ${blob.toString("base64")}`, () => deps.store.bySshKey(deps.scope, user, blob)),
+    onChange: changes.onChange,
     forget,
     forgetAll() {
       forgotten += 1;
       remembered.clear();
+      changes.tell(null);
     },
   };
 }

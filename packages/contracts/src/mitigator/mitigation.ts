@@ -136,6 +136,17 @@ export const mitigationRoutes = {
     }),
     response: pageOf(endpointRowSchema),
   }),
+  removeAgent: route({
+    method: "POST",
+    path: "/api/v1/endpoints/:id/removal",
+    operationId: "removeAgent",
+    summary: "Revokes the credentials of an endpoint's agent. The typed host name confirms; history stays.",
+    identity: ADMINISTRATOR,
+    limit: JSON_LIMIT,
+    params: z.object({ id: endpointIdSchema }),
+    body: z.object({ typedName: z.string().max(255) }),
+    response: z.object({ removed: z.literal(true) }),
+  }),
   submitCase: route({
     method: "POST",
     path: "/api/v1/cases",

@@ -1,4 +1,5 @@
 export { answerOf, type BatchIntake, createBatchIntake, type StatedBatch } from "./batch-intake.ts";
+export { createIdentityChanges } from "./identity-changes.ts";
 export type { IntakeStore, IntakeTransaction, ReceivedBatch } from "./intake-store.ts";
 export {
   type HeartbeatJudgement,

@@ -27,12 +27,16 @@ export function problemOf(error: unknown, requestId: string): Problem {
   };
 }
 
+/** Refusals after which nothing more comes over this connection. */
+const ENDED: ReadonlySet<string> = new Set<ErrorCode>(["link.identity_unknown", "link.identity_revoked"]);
+
 /** The error handler of all link routes. */
 export function answerLinkProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
   const problem = problemOf(error, request.id);
   const level = asAppError(error).row.level;
   request.log[level]({ err: level === "info" ? undefined : error, code: problem.code }, "link request refused");
   if (reply.sent) return;
+  if (ENDED.has(problem.code)) reply.header("connection", "close");
   void reply.code(problem.status).type("application/problem+json").send(JSON.stringify(problem));
 }
 

@@ -4,6 +4,7 @@ import { AppError, ERRORS, isErrorCode, type Sha256 } from "@tms/records";
 import type { FastifyInstance } from "fastify";
 import type { BatchIntake } from "./batch-intake.ts";
 import { answerLinkProblem } from "./link-problem.ts";
+import { closeRefusedConnections } from "./open-connections.ts";
 import type { CredentialCheck, IdentitySource } from "./peer.ts";
 import { peerOfRequest } from "./peer-of-request.ts";
 import { registerTestRoute } from "./test-routes.ts";
@@ -22,6 +23,7 @@ export interface LogServerDeps {
 export function registerLogServer(app: FastifyInstance, deps: LogServerDeps): void {
   void app.register(async (scope) => {
     scope.setErrorHandler(answerLinkProblem);
+    closeRefusedConnections(scope, deps.identity);
     if (deps.credentials !== null) registerTestRoute(scope, { credentials: deps.credentials, role: "log-server" });
     void scope.register(async (logs) => registerIntake(logs, deps));
   });

@@ -1,5 +1,5 @@
 import type { TLSSocket } from "node:tls";
-import { AppError, type Sha256 } from "@tms/records";
+import { AppError, type ProductId, type Sha256 } from "@tms/records";
 import type { FastifyRequest } from "fastify";
 import { spkiOfCertificate } from "../authority/spki.ts";
 import { admit, admitToRenew, type IdentitySource, type Peer, type PeerLookup } from "./peer.ts";
@@ -9,6 +9,7 @@ import { admit, admitToRenew, type IdentitySource, type Peer, type PeerLookup } 
 // closed socket. Possession of the key is proved by the handshake; everything else by the table.
 
 const spkiBySocket = new WeakMap<TLSSocket, Sha256 | null>();
+const productBySocket = new WeakMap<TLSSocket, ProductId>();
 
 /**
  * The registered product behind a request.
@@ -25,9 +26,18 @@ export async function renewerOfRequest(request: FastifyRequest, identity: Identi
 }
 
 async function lookUp(request: FastifyRequest, identity: IdentitySource): Promise<PeerLookup> {
-  const spki = spkiOfSocket(request.raw.socket as TLSSocket);
+  const socket = request.raw.socket as TLSSocket;
+  const spki = spkiOfSocket(socket);
   if (spki === null) throw new AppError("link.identity_required");
-  return identity.bySpki(spki);
+  const found = await identity.bySpki(spki);
+  if (found.kind === "known") productBySocket.set(socket, found.peer.product);
+  return found;
+}
+
+/** Whose connection this is, as its last request said; null before it or for nobody's. */
+export function identityOfSocket(socket: TLSSocket): { spki: Sha256; product: ProductId } | null {
+  const [spki, product] = [spkiBySocket.get(socket) ?? null, productBySocket.get(socket)];
+  return spki === null || product === undefined ? null : { spki, product };
 }
 
 function spkiOfSocket(socket: TLSSocket): Sha256 | null {

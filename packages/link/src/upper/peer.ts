@@ -31,6 +31,11 @@ export type PeerLookup =
 export interface IdentitySource {
   bySpki(spki: Sha256): Promise<PeerLookup>;
   bySshKey(user: string, publicKeyBlob: Buffer): Promise<PeerLookup>;
+  /**
+   * Calls back when the look-up of a product's keys may answer otherwise than before (null = of any): whoever holds a
+   * connection or a long poll open looks again. What it returns ends that.
+   */
+  onChange(listener: (product: ProductId | null) => void): () => void;
 }
 
 /** Checks user name and password in constant time, throttled by address. @throws {AppError} `link.credentials_*` */

@@ -25,7 +25,8 @@ export async function runIngest(channel: ServerChannel, session: SshSession): Pr
   const source = new ChannelBytes(channel);
   try {
     for (;;) {
-      const prefix = await readPrefix(source);
+      // A sender that only listens is told as well.
+      const prefix = await Promise.race([readPrefix(source), session.refused]);
       if (prefix === null) return 0;
       const peer = await peerNow(who, deps);
       const stated = { stream: prefix.stream, statedDigest: prefix.digest, protocol: "ssh" as const };

@@ -1,9 +1,10 @@
 import { createServer, type Server, type Socket } from "node:net";
 import { setTimeout as pause } from "node:timers/promises";
-import { type ProductId, systemClock } from "@tms/records";
+import { AppError, type ProductId, systemClock } from "@tms/records";
 import ssh2, { type AuthContext, type Connection, type ServerChannel } from "ssh2";
+import { REFUSED_GRACE_MS } from "./open-connections.ts";
 import { runIngest } from "./ssh-ingest.ts";
-import { authenticate, type SshIdentity } from "./ssh-log-on.ts";
+import { authenticate, peerNow, type SshIdentity } from "./ssh-log-on.ts";
 import { SSH_LIMITS, type SshLimits, type SshLogServerDeps, type SshSession } from "./ssh-session.ts";
 import { serveSftp } from "./ssh-sftp.ts";
 import { runTest } from "./ssh-test.ts";
@@ -33,10 +34,16 @@ export function createSshLogServer(given: SshLogServerDeps): SshLogServer {
     keepaliveCountMax: 3,
   });
   const entered: Socket[] = [];
+  const served = new Set<Served>();
   ssh.on("connection", (connection, info) => {
     const socket = entered.find((one) => one.remotePort === info.port && one.remoteAddress === info.ip);
-    if (socket === undefined) connection.end();
-    else serve(connection, { socket, address: info.ip, deps, gate, answers });
+    if (socket === undefined) return connection.end();
+    const one = serve(connection, { socket, address: info.ip, deps, gate, answers });
+    served.add(one);
+    socket.once("close", () => served.delete(one));
+  });
+  const endWatch = deps.identity.onChange((product) => {
+    for (const one of [...served]) if (product === null || one.product() === product) void one.lookAgain();
   });
   const listener: Server = createServer({ noDelay: true }, (socket) => {
     socket.on("error", () => socket.destroy());
@@ -61,6 +68,7 @@ export function createSshLogServer(given: SshLogServerDeps): SshLogServer {
       }),
     close: () =>
       new Promise((resolve) => {
+        endWatch();
         listener.close(() => resolve());
         for (const socket of sockets) socket.destroy();
       }),
@@ -103,10 +111,22 @@ class Gate {
   }
 }
 
-function serve(connection: Connection, context: Omit<SshSession, "who"> & { gate: Gate }): void {
+/** A connection as the identity's changes concern it. */
+interface Served {
+  /** null before the log-on, and for a test log-on. */
+  product(): ProductId | null;
+  /** Ends the connection if its product is refused by now; what is under way hears the refusal first. */
+  lookAgain(): Promise<void>;
+}
+
+function serve(connection: Connection, context: Omit<SshSession, "who" | "refused"> & { gate: Gate }): Served {
   const { deps, gate, socket, address, answers } = context;
   let who: SshIdentity | null = null;
   let tries = 0;
+  const running = new Set<Promise<void>>();
+  const { promise: refused, reject: refuse } = Promise.withResolvers<never>();
+  // Nobody may be listening when it comes.
+  refused.catch(() => undefined);
   // A broken connection is its sender's to repeat; nothing of it was acknowledged.
   connection.on("error", () => connection.end());
   connection.on("authentication", (asked: AuthContext) => {
@@ -130,11 +150,13 @@ function serve(connection: Connection, context: Omit<SshSession, "who"> & { gate
   connection.on("session", (accept) => {
     if (who === null) return;
     const session = accept();
-    const shared: SshSession = { who, socket, address, deps, answers };
+    const shared: SshSession = { who, socket, address, deps, refused, answers };
     session.on("exec", (acceptExec, rejectExec, info) => {
       const command = commandOf(info.command, shared);
       if (command === null) return rejectExec?.();
-      run(acceptExec(), (channel) => command(channel, shared));
+      const ended = run(acceptExec(), (channel) => command(channel, shared));
+      running.add(ended);
+      void ended.then(() => running.delete(ended));
     });
     session.on("sftp", (acceptSftp, rejectSftp) => {
       if (shared.who.kind === "product") serveSftp(acceptSftp(), shared);
@@ -144,6 +166,34 @@ function serve(connection: Connection, context: Omit<SshSession, "who"> & { gate
     session.on("shell", (_accept, reject) => reject?.());
   });
   connection.on("request", (_accept, reject) => reject?.());
+  return {
+    product: () => (who?.kind === "product" ? who.peer.product : null),
+    async lookAgain() {
+      if (who?.kind !== "product") return;
+      const refusal = await refusalOf(who, deps);
+      if (refusal === null) return;
+      refuse(refusal);
+      const timer = setTimeout(() => socket.destroy(), REFUSED_GRACE_MS);
+      socket.once("close", () => clearTimeout(timer));
+      await Promise.all(running);
+      connection.end();
+    },
+  };
+}
+
+/** Why the product may not go on; null if it may, or if nobody can say just now: each batch is judged by itself anyway. */
+async function refusalOf(
+  who: Extract<SshIdentity, { kind: "product" }>,
+  deps: SshSession["deps"],
+): Promise<AppError | null> {
+  try {
+    await peerNow(who, deps);
+    return null;
+  } catch (error) {
+    if (error instanceof AppError && error.row.status < 500) return error;
+    deps.log?.warn({ err: error }, "an open ssh connection was not looked at");
+    return null;
+  }
 }
 
 /** The closed set of commands; a test log-on can only test. */
@@ -153,9 +203,10 @@ function commandOf(command: string, session: SshSession) {
   return null;
 }
 
-function run(channel: ServerChannel, command: (channel: ServerChannel) => Promise<number>): void {
+/** Resolves when the channel has been ended. */
+function run(channel: ServerChannel, command: (channel: ServerChannel) => Promise<number>): Promise<void> {
   channel.on("error", () => channel.close());
-  command(channel).then(
+  return command(channel).then(
     (status) => {
       channel.exit(status);
       channel.end();

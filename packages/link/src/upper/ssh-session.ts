@@ -43,6 +43,8 @@ export interface SshSession {
   socket: Socket;
   address: string;
   deps: SshLogServerDeps & { limits: SshLimits; clock: Clock };
+  /** Rejects with the refusal once the product behind this connection is refused. */
+  refused: Promise<never>;
   /** The last answer to each product, for `/out/position.json`. */
   answers: Map<ProductId, string>;
 }

@@ -15,6 +15,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest, RouteShorthandOptio
 import { z } from "zod";
 import { registerForensics } from "./forensics-routes.ts";
 import { answerLinkProblem } from "./link-problem.ts";
+import { closeRefusedConnections, IdentityWatch } from "./open-connections.ts";
 import { parseBody } from "./parse-body.ts";
 import type { Peer } from "./peer.ts";
 import { peerOfRequest, renewerOfRequest } from "./peer-of-request.ts";
@@ -36,6 +37,7 @@ export function declared(route: {
 export function registerStatusServer(app: FastifyInstance, deps: StatusServerDeps): void {
   void app.register(async (scope) => {
     scope.setErrorHandler(answerLinkProblem);
+    closeRefusedConnections(scope, deps.identity);
     registerRegistration(scope, deps);
     registerHeartbeat(scope, deps);
     registerCases(scope, deps);
@@ -68,11 +70,18 @@ function registerHeartbeat(scope: FastifyInstance, deps: StatusServerDeps): void
   scope.addHook("preClose", async () => closing.abort());
 
   scope.post(linkHeartbeat.path, declared(linkHeartbeat), async (request, reply) => {
-    return takeHeartbeat(request.body, {
-      peer: () => peerOfRequest(request, deps.identity),
-      address: request.ip,
-      signal: AbortSignal.any([closing.signal, closedSignal(reply)]),
-    });
+    const watch = new IdentityWatch(deps.identity);
+    const peer = async () => {
+      const found = await peerOfRequest(request, deps.identity);
+      watch.product = found.product;
+      return found;
+    };
+    try {
+      const signal = AbortSignal.any([closing.signal, closedSignal(reply), watch.signal]);
+      return await takeHeartbeat(request.body, { peer, address: request.ip, signal });
+    } finally {
+      watch.end();
+    }
   });
 }
 

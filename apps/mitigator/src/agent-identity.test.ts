@@ -120,3 +120,28 @@ test("a mitigator that renewed at its portal goes on with the renewed identity a
 
   expect(portal.products.size).toBe(1);
 });
+
+test("an agent that a person removes hears it in its open long poll; the typed name confirms which one", async () => {
+  const { site, enrol } = await open();
+  const agent = await enrol();
+  const other = await enrol();
+  await until(async () => agent.link.state().phase === "connected" && other.link.state().phase === "connected");
+
+  const wrongName = await codeOf(site.api.removeAgent({ params: { id: agent.endpoint }, body: { typedName: "x" } }));
+  await site.api.removeAgent({ params: { id: agent.endpoint }, body: { typedName: "host-1" } });
+  await until(async () => agent.link.state().phase === "refused");
+
+  expect(wrongName).toBe("confirmation.name_differs");
+  expect(agent.link.state().lastError?.code).toBe("link.identity_revoked");
+  expect(other.link.state().phase).toBe("connected");
+  expect((await site.api.mitigatorAudit({ query: {} })).rows.map((row) => row.action)).toContain("agent.removed");
+});
+
+async function codeOf(call: Promise<unknown>): Promise<string> {
+  try {
+    await call;
+    return "served";
+  } catch (error) {
+    return (error as { code?: string }).code ?? String(error);
+  }
+}

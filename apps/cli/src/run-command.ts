@@ -1,4 +1,5 @@
 import { AppError } from "@tms/records";
+import { accountReset } from "./account/reset-account.ts";
 import { caseExport } from "./case/export-case.ts";
 import { consentGive } from "./consent/give-consent.ts";
 import { doctor } from "./doctor/doctor.ts";
@@ -21,6 +22,7 @@ const COMMANDS: readonly Command[] = [
   consentGive,
   verifyFile,
   doctor,
+  accountReset,
   keysCustomer,
   keysRecipients,
   keysExport,

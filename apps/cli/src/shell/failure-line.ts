@@ -26,6 +26,8 @@ const NOT_HERE: readonly ErrorCode[] = [
   "scan.engine_failed",
   "start.process_failed",
   "doctor.nothing_configured",
+  "store.unavailable",
+  "store.never_made",
 ];
 
 /** The last line of a command that failed: code, text and cure, and nothing that is only for us. */

@@ -62,6 +62,12 @@ export const OPERATION_ERRORS = {
     text: "Others than its owner may read the key that seals secrets.",
     cure: "Take the rights away: chmod 600.",
   },
+  "store.never_made": {
+    status: 500,
+    level: "info",
+    text: "The server was never started: there is no database yet.",
+    cure: "Start it once, then try again.",
+  },
   "store.schema_newer": {
     status: 500,
     level: "error",

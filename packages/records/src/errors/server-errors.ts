@@ -62,6 +62,12 @@ export const SERVER_ERRORS = {
     text: "This set-up link was used or has expired.",
     cure: "Ask whoever runs the server for a new one: tms account reset NAME.",
   },
+  "account.unknown": {
+    status: 404,
+    level: "info",
+    text: "There is no account of this name.",
+    cure: "Check the name; the details list those that there are.",
+  },
   "account.name_taken": {
     status: 409,
     level: "info",

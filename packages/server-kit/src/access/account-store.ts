@@ -9,10 +9,7 @@ export interface AccountRow {
   passwordHash: string;
 }
 
-export type SetUpOutcome =
-  | { kind: "done"; account: Omit<AccountRow, "passwordHash"> }
-  | { kind: "link_used" }
-  | { kind: "name_taken" };
+export type SetUpOutcome = { kind: "done"; account: AccountRow } | { kind: "link_used" } | { kind: "name_taken" };
 
 /** SQL of accounts, sessions and set-up links. They belong to no customer: the app role reads them unguarded. */
 export function createAccountStore<Schema>(app: Kysely<Schema>) {
@@ -29,14 +26,8 @@ export function createAccountStore<Schema>(app: Kysely<Schema>) {
     },
     /** False when the name is taken. */
     insert: (account: AccountRow) => insert(app, account),
-    async saveLink(link: { sha256: Buffer; account: AccountId | null; expiresAt: Date }): Promise<void> {
-      await app.transaction().execute(async (trx) => {
-        // The newest link is the only one: an old print-out in a log opens nothing.
-        await sql`delete from accounts_setup_links where account is not distinct from ${link.account}`.execute(trx);
-        await sql`insert into accounts_setup_links (token_sha256, account, expires_at)
-          values (${link.sha256}, ${link.account}, ${link.expiresAt})`.execute(trx);
-      });
-    },
+    saveLink: (link: NewLink) => app.transaction().execute((trx) => saveLink(trx, link)),
+    reset: (reset: AccountReset) => app.transaction().execute((trx) => resetAccount(trx, reset)),
     async linkIsOpen(sha256: Buffer, now: Date): Promise<boolean> {
       const { rows } = await sql`select 1 from accounts_setup_links
         where token_sha256 = ${sha256} and used_at is null and expires_at > ${now}`.execute(app);
@@ -44,11 +35,17 @@ export function createAccountStore<Schema>(app: Kysely<Schema>) {
     },
     /** Uses the link and makes or changes the account, both or neither. */
     useLink: (use: { sha256: Buffer; now: Date; account: AccountRow }) => useLink(app, use),
-    async saveSession(session: Session & { sha256: Buffer; now: Date }): Promise<void> {
+    /** False when the account's password is no longer the one that was proved. */
+    async saveSession(session: Session & { sha256: Buffer; now: Date; provedHash: string }): Promise<boolean> {
       await sql`delete from accounts_sessions where expires_at <= ${session.now}`.execute(app);
-      await sql`insert into accounts_sessions (token_sha256, account, kind, role, created_at, expires_at)
-        values (${session.sha256}, ${session.account}, ${session.kind}, ${session.role}, ${session.now},
-          ${session.expiresAt})`.execute(app);
+      // Locked against a reset that is under way: it ends this session, or this finds the password changed.
+      const { rows } =
+        await sql`insert into accounts_sessions (token_sha256, account, kind, role, created_at, expires_at)
+        select ${session.sha256}::bytea, id, ${session.kind}, ${session.role}, ${session.now}::timestamptz,
+          ${session.expiresAt}::timestamptz
+        from (select id from accounts_accounts where id = ${session.account} and password_hash = ${session.provedHash}
+          for share) as account returning 1`.execute(app);
+      return rows.length > 0;
     },
     async findSession(sha256: Buffer, kind: Session["kind"], now: Date): Promise<Session | null> {
       const { rows } = await sql<{ account: AccountId; user_name: string; role: string; expires_at: Date }>`
@@ -63,6 +60,40 @@ export function createAccountStore<Schema>(app: Kysely<Schema>) {
       await sql`delete from accounts_sessions where token_sha256 = ${sha256}`.execute(app);
     },
   };
+}
+
+interface NewLink {
+  sha256: Buffer;
+  account: AccountId | null;
+  expiresAt: Date;
+}
+
+interface AccountReset {
+  sha256: Buffer;
+  account: AccountRow;
+  expiresAt: Date;
+  /** Of a password that nobody has. */
+  passwordHash: string;
+  note(trx: QueryExecutorProvider, done: { userName: string; sessionsEnded: number }): Promise<void>;
+}
+
+async function saveLink(trx: QueryExecutorProvider, link: NewLink): Promise<void> {
+  // The newest link is the only one: an old print-out in a log opens nothing.
+  await sql`delete from accounts_setup_links where account is not distinct from ${link.account}`.execute(trx);
+  await sql`insert into accounts_setup_links (token_sha256, account, expires_at)
+    values (${link.sha256}, ${link.account}, ${link.expiresAt})`.execute(trx);
+}
+
+async function resetAccount(trx: QueryExecutorProvider, reset: AccountReset): Promise<number> {
+  const { id, userName } = reset.account;
+  // First the account's own row: a log-on with the old password that is under way waits for it (saveSession).
+  await sql`update accounts_accounts set password_hash = ${reset.passwordHash}, password_set_at = now()
+    where id = ${id}`.execute(trx);
+  const ended = await sql`delete from accounts_sessions where account = ${id} returning 1`.execute(trx);
+  await saveLink(trx, { sha256: reset.sha256, account: id, expiresAt: reset.expiresAt });
+  const sessionsEnded = ended.rows.length;
+  await reset.note(trx, { userName, sessionsEnded });
+  return sessionsEnded;
 }
 
 export type AccountStore = ReturnType<typeof createAccountStore>;
@@ -117,7 +148,7 @@ async function makeFirst(trx: QueryExecutorProvider, account: AccountRow): Promi
   // The link makes the *first* administrator; once there is one, it is worth nothing.
   if (rows.length > 0) throw new Refused({ kind: "link_used" });
   if (!(await insert(trx, account))) throw new Refused({ kind: "name_taken" });
-  return { kind: "done", account: { id: account.id, userName: account.userName, role: account.role } };
+  return { kind: "done", account };
 }
 
 async function setPassword(trx: QueryExecutorProvider, id: AccountId, given: AccountRow): Promise<SetUpOutcome> {
@@ -128,7 +159,8 @@ async function setPassword(trx: QueryExecutorProvider, id: AccountId, given: Acc
   if (row === undefined) throw new Refused({ kind: "link_used" });
   // Whoever knew the old password is logged off everywhere.
   await sql`delete from accounts_sessions where account = ${id}`.execute(trx);
-  return { kind: "done", account: { id, userName: row.user_name, role: row.role } };
+  const { passwordHash } = given;
+  return { kind: "done", account: { id, userName: row.user_name, role: row.role, passwordHash } };
 }
 
 /** Names are compared without case and in one Unicode form. */

@@ -1,5 +1,5 @@
 import { type AccountId, AppError, type Clock, newId, systemClock } from "@tms/records";
-import type { Kysely } from "kysely";
+import type { Kysely, QueryExecutorProvider } from "kysely";
 import type { Session } from "../http/session-source.ts";
 import { type AccountRow, createAccountStore, nameKey } from "./account-store.ts";
 import { createThrottle } from "./create-throttle.ts";
@@ -11,7 +11,8 @@ import { looksLikeToken, newSecretToken, tokenHash } from "./secret-token.ts";
 // P2  An unknown name costs the same hash as a wrong password, and both give the same answer.
 // P3  Five tries per name and address, counted before they are made; then a minute's wait.
 // P4  A bearer token is worth the role `expert` and nothing else, and only an expert gets one.
-// P5  A set-up link works once, the newest only; a password set anew ends all sessions of the account.
+// P5  A reset leaves no way in but its link: not the old password, no session, no token.
+// P6  A set-up link works once, the newest only; a password set anew ends all sessions of the account.
 
 export interface Accounts {
   /** True while there is no account: the log-on page then shows the set-up. */
@@ -22,6 +23,17 @@ export interface Accounts {
    * @throws {AppError} `session.credentials_wrong` if the named account does not exist.
    */
   makeSetUpLink(reset?: { userName: string }): Promise<string>;
+  /**
+   * Takes an account from whoever has it: its password and all its sessions and tokens end at once, and the returned
+   * one-time link sets a new password. For an administrator of the host.
+   *
+   * @param note Written in the same transaction: both happen, or neither.
+   * @throws {AppError} `account.unknown`, naming those that there are.
+   */
+  reset(
+    userName: string,
+    note: (trx: QueryExecutorProvider, done: { userName: string; sessionsEnded: number }) => Promise<void>,
+  ): Promise<{ userName: string; link: string; expiresAt: Date; sessionsEnded: number }>;
   setUp(given: { token: string; userName: string; password: string }): Promise<Session & { token: string }>;
   add(given: { userName: string; password: string; role: string }): Promise<{ userName: string; role: string }>;
   list(): Promise<{ userName: string; role: string; createdAt: Date }[]>;
@@ -69,7 +81,7 @@ export async function createAccounts<Schema>(deps: AccountsDeps<Schema>): Promis
     return account;
   }
 
-  async function open(account: Omit<AccountRow, "passwordHash">, kind: Session["kind"]) {
+  async function open(account: AccountRow, kind: Session["kind"]) {
     const now = clock.now();
     const { token, sha256 } = newSecretToken();
     const session: Session = {
@@ -79,7 +91,8 @@ export async function createAccounts<Schema>(deps: AccountsDeps<Schema>): Promis
       kind,
       expiresAt: new Date(now.getTime() + SESSION_MS),
     };
-    await store.saveSession({ ...session, sha256, now });
+    const isSaved = await store.saveSession({ ...session, sha256, now, provedHash: account.passwordHash });
+    if (!isSaved) throw new AppError("session.credentials_wrong", { reason: "the password was changed meanwhile" });
     return { ...session, token };
   }
 
@@ -92,6 +105,16 @@ export async function createAccounts<Schema>(deps: AccountsDeps<Schema>): Promis
       const expiresAt = new Date(clock.now().getTime() + SETUP_LINK_MS);
       await store.saveLink({ sha256, account: account?.id ?? null, expiresAt });
       return `/#/setup?token=${token}`;
+    },
+    async reset(userName, note) {
+      const account = await store.findByName(userName);
+      if (account === null) {
+        throw new AppError("account.unknown", { userName, accounts: (await store.list()).map((one) => one.userName) });
+      }
+      const { token, sha256 } = newSecretToken();
+      const expiresAt = new Date(clock.now().getTime() + SETUP_LINK_MS);
+      const sessionsEnded = await store.reset({ sha256, account, expiresAt, passwordHash: hasher.decoyHash, note });
+      return { userName: account.userName, link: `/#/setup?token=${token}`, expiresAt, sessionsEnded };
     },
     async setUp({ token, userName, password }) {
       demandPassword(password);

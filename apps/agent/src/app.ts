@@ -131,7 +131,11 @@ function mirrorOf(directory: string, by: { enrolment: Enrolment; link: LowerLink
     directory,
     patternRoot,
     customer,
-    fetch: { metadata: (name) => request.patternMetadata(name), target: (path) => request.patternTarget(path) },
+    fetch: {
+      metadata: (name) => request.patternMetadata(name),
+      target: (path, range) => request.patternTarget(path, range),
+      nextSlice: () => request.nextSlice(),
+    },
     clock: by.clock,
   });
 }

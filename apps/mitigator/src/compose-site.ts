@@ -151,7 +151,7 @@ export function composeSite(deps: SiteDeps) {
     if (live.agents === count) return;
     live.agents = count;
     // The portal is told now, and not when its long poll ends.
-    line.sendNow();
+    line.tellNow();
   });
 
   return {
@@ -225,7 +225,8 @@ function composePatterns(site: Parts) {
     pins: () => pinsOf(stores.portal),
     fetch: {
       metadata: async (name) => request().patternMetadata(name),
-      target: async (path) => request().patternTarget(path),
+      target: async (path, range) => request().patternTarget(path, range),
+      nextSlice: async () => request().nextSlice(),
     },
     clock,
   });

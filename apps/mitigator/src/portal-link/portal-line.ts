@@ -20,6 +20,8 @@ export interface PortalLine {
   isSending(): boolean;
   state(): LineState;
   sendNow(): void;
+  /** A heartbeat, and no logs. */
+  tellNow(): void;
   /** Typed calls; null while no connection may be made. */
   request(): LinkRequest | null;
   /** Tells the portal that we leave; works also while sending is off. */
@@ -93,6 +95,7 @@ export function createPortalLine(deps: PortalLineDeps): PortalLine {
     isSending: () => running !== null,
     state: () => (running === null ? last : lineStateOf(running.link)),
     sendNow: () => running?.link.sendNow(),
+    tellNow: () => running?.link.tellNow(),
     request: () => running?.link.request ?? null,
     unregister: () =>
       locked(async () => {
@@ -123,7 +126,7 @@ interface LastWord {
 async function lastHeartbeat(link: LowerLink, word: LastWord): Promise<void> {
   const until = Date.now() + LAST_HEARTBEAT_MS;
   word.sending = "disabled";
-  link.sendNow();
+  link.tellNow();
   while (Date.now() < until) {
     const { phase, lastHeartbeatAt } = link.state();
     if (phase === "not-answering" || phase === "refused") return;

@@ -55,6 +55,21 @@ export const heartbeatRequestSchema = z.object({
   agents: countSchema.optional(),
   streams: z.array(streamReportSchema).max(STREAMS.length),
   outcomes: z.array(directiveOutcomeSchema).max(256),
+  /** When logs leave, by the lower party's own clock; absent = at once. */
+  schedule: z
+    .object({
+      everyMinutes: z.int().min(0).max(10_080),
+      nextAt: instantSchema.nullable(),
+      lastRun: z
+        .object({
+          startedAt: instantSchema,
+          endedAt: instantSchema.nullable(),
+          ok: z.boolean(),
+          code: z.string().max(64).nullable(),
+        })
+        .nullable(),
+    })
+    .optional(),
   waitSeconds: z.int().min(0).max(50),
 });
 export type HeartbeatRequest = z.infer<typeof heartbeatRequestSchema>;

@@ -1,9 +1,15 @@
 import { sessionRoutes } from "../console.ts";
 import { mitigationRoutes } from "./mitigation.ts";
 import { portalConnectionRoutes } from "./portal-connection.ts";
+import { proxySettingsRoutes } from "./proxy-settings.ts";
 
 /** Every JSON route of the mitigator's console. */
-export const mitigatorRoutes = { ...sessionRoutes, ...portalConnectionRoutes, ...mitigationRoutes };
+export const mitigatorRoutes = {
+  ...sessionRoutes,
+  ...portalConnectionRoutes,
+  ...proxySettingsRoutes,
+  ...mitigationRoutes,
+};
 
 export {
   type EndpointRow,
@@ -18,8 +24,12 @@ export {
   mitigatorDeploymentSchema,
 } from "./mitigation.ts";
 export {
+  BANDWIDTHS,
   type ConnectionTest,
   connectionTestSchema,
+  DEFAULT_FREQUENCY,
+  FREQUENCIES,
+  type Frequency,
   type PortalConnection,
   type PortalSettings,
   portalConnectionRoutes,
@@ -28,3 +38,10 @@ export {
   TEST_STEPS,
   testStepSchema,
 } from "./portal-connection.ts";
+export {
+  type ProxySettings,
+  type ProxyView,
+  proxySettingsRoutes,
+  proxySettingsSchema,
+  proxyViewSchema,
+} from "./proxy-settings.ts";

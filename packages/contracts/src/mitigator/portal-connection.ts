@@ -15,12 +15,25 @@ import {
 
 const ADMINISTRATOR = { kind: "session", roles: ["administrator"] } as const;
 
+/** How often logs leave, in minutes; 0 = immediately. */
+export const FREQUENCIES = [0, 5, 15, 30, 60, 120, 240, 480, 720, 1440] as const;
+export type Frequency = (typeof FREQUENCIES)[number];
+export const DEFAULT_FREQUENCY = 15 satisfies Frequency;
+/** The fixed bandwidths in kbit/s; any other value is "custom". */
+export const BANDWIDTHS = [64, 128, 256, 512, 1_000, 2_000, 5_000, 10_000] as const;
+/** Under 8 kbit/s a heartbeat alone would take longer than its interval. */
+const bandwidthSchema = z.int().min(8).max(10_000_000).nullable().default(null);
+
 /** The values of Services › Threat Management Services Portal (domain, section 4). */
 export const portalSettingsSchema = z.object({
   sending: z.boolean(),
   logServer: addressSchema,
   protocol: z.enum(["ssh", "ssl"]),
+  frequencyMinutes: z.literal(FREQUENCIES).default(DEFAULT_FREQUENCY),
   statusServer: addressSchema,
+  /** kbit/s, null = unlimited; one cap for both servers. */
+  uploadKbits: bandwidthSchema,
+  downloadKbits: bandwidthSchema,
   userName: z.string().trim().min(1).max(64),
   /** Absent = keep the stored one; never sent to the browser. */
   password: z.string().min(1).max(256).optional(),
@@ -33,6 +46,18 @@ export const portalSettingsSchema = z.object({
   patternRoot: sha256Schema,
 });
 export type PortalSettings = z.infer<typeof portalSettingsSchema>;
+
+/** What connection details can say of them. */
+const detailsSettingsSchema = portalSettingsSchema.pick({
+  sending: true,
+  logServer: true,
+  protocol: true,
+  statusServer: true,
+  userName: true,
+  caPins: true,
+  sshHostKeys: true,
+  patternRoot: true,
+});
 
 export const TEST_STEPS = [
   "name-look-up",
@@ -84,7 +109,31 @@ export const portalConnectionSchema = z.object({
   lastHeartbeatAt: instantSchema.nullable(),
   lastLogsAt: instantSchema.nullable(),
   lastError: z.object({ at: instantSchema, code: z.string(), text: z.string(), cure: z.string() }).nullable(),
-  spool: z.object({ records: countSchema, bytes: countSchema, oldestAt: instantSchema.nullable() }),
+  spool: z.object({
+    records: countSchema,
+    bytes: countSchema,
+    maxBytes: countSchema,
+    oldestAt: instantSchema.nullable(),
+  }),
+  /** Null while nothing is sent. */
+  schedule: z
+    .object({
+      everyMinutes: z.literal(FREQUENCIES),
+      nextAt: instantSchema.nullable(),
+      lastRun: z
+        .object({
+          startedAt: instantSchema,
+          endedAt: instantSchema.nullable(),
+          ok: z.boolean(),
+          code: z.string().nullable(),
+        })
+        .nullable(),
+    })
+    .nullable(),
+  /** Since when sending is off and how many records it concerns; null while it is on. */
+  disabled: z.object({ since: instantSchema, records: countSchema }).nullable(),
+  /** What is dialled through, as Proxy Settings has it. */
+  proxy: z.object({ kind: z.enum(["http", "socks4", "socks5"]), host: z.string(), port: z.int() }).nullable(),
 });
 export type PortalConnection = z.infer<typeof portalConnectionSchema>;
 
@@ -139,7 +188,19 @@ export const portalConnectionRoutes = {
       settings: portalSettingsSchema,
       testToken: z.string().max(128).optional(),
       confirmUntested: z.boolean().optional(),
+      /** On enabling: send what happened while sending was off. Default: it becomes one declared gap a stream. */
+      sendMeanwhile: z.boolean().optional(),
     }),
+    response: portalConnectionSchema,
+  }),
+  sendNow: route({
+    method: "POST",
+    path: "/api/v1/portal-connection/send-now",
+    operationId: "sendNow",
+    summary: "Sends what is spooled now instead of at the next run.",
+    identity: ADMINISTRATOR,
+    limit: JSON_LIMIT,
+    body: z.object({}),
     response: portalConnectionSchema,
   }),
   unregister: route({
@@ -160,9 +221,6 @@ export const portalConnectionRoutes = {
     identity: ADMINISTRATOR,
     limit: JSON_LIMIT,
     body: connectionDetailsSchema,
-    response: z.object({
-      ssl: portalSettingsSchema.omit({ password: true, email: true, name: true }),
-      ssh: portalSettingsSchema.omit({ password: true, email: true, name: true }),
-    }),
+    response: z.object({ ssl: detailsSettingsSchema, ssh: detailsSettingsSchema }),
   }),
 };

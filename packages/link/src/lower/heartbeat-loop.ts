@@ -33,6 +33,7 @@ export interface HeartbeatDeps {
   memory: LinkMemory;
   describe(): LowerDescription;
   reports(): SpoolReport[];
+  schedule(): HeartbeatRequest["schedule"];
   /** Before a request: whatever `onAnswer` needs to judge how old the answer is. */
   onSending(): void;
   onAnswer(answer: HeartbeatAnswer): Promise<void>;
@@ -176,6 +177,7 @@ export class HeartbeatLoop {
       counter: of.counter,
       localTime: this.#deps.clock.now().toISOString(),
       ...this.#deps.describe(),
+      schedule: this.#deps.schedule(),
       streams: this.#deps.reports().map((report) => this.#sign(report)),
       outcomes: of.outcomes,
       waitSeconds: of.waitSeconds,

@@ -33,6 +33,7 @@ export {
   registerLower,
   type StoredIdentity,
 } from "./register-lower.ts";
+export type { ScheduleState, SendRun } from "./send-schedule.ts";
 export { openSpool } from "./spool/spool.ts";
 export {
   type GapReason,

@@ -1,7 +1,8 @@
-import type { Readable } from "node:stream";
+import { Readable } from "node:stream";
 import { type ApiError, type FetchLike, problemSchema } from "@tms/contracts";
 import { AppError, errorFromCode } from "@tms/records";
 import { type Dispatcher, request as undiciRequest } from "undici";
+import { StallTimer } from "./stall-timer.ts";
 
 export interface LinkCall {
   method: Dispatcher.HttpMethod;
@@ -9,7 +10,7 @@ export interface LinkCall {
   headers?: Record<string, string>;
   body?: Uint8Array | string | Readable | undefined;
   signal?: AbortSignal | undefined;
-  /** The whole call, in milliseconds. */
+  /** So long without any progress ends the call; bytes that leave are progress. */
   timeoutMs: number;
   maxAnswerBytes?: number;
 }
@@ -24,22 +25,21 @@ const MAX_ANSWER_BYTES = 4 * 1024 * 1024;
 
 /** One HTTP call over the agent, bounded in time and size. @throws {AppError} `link.timeout`, `link.unreachable`, … */
 export async function callLink(agent: Dispatcher, call: LinkCall): Promise<LinkHttpAnswer> {
-  const timeout = AbortSignal.timeout(call.timeoutMs);
-  const signal = call.signal === undefined ? timeout : AbortSignal.any([timeout, call.signal]);
+  const stall = new StallTimer(call.timeoutMs, call.signal);
   try {
     const answer = await undiciRequest(call.url, {
       dispatcher: agent,
       method: call.method,
-      ...(call.headers === undefined ? {} : { headers: call.headers }),
-      ...(call.body === undefined
-        ? {}
-        : { body: call.body instanceof Uint8Array ? Buffer.from(call.body) : call.body }),
-      signal,
+      headers: { ...call.headers, ...lengthOf(call.body) },
+      ...(call.body === undefined ? {} : { body: watched(call.body, stall) }),
+      signal: stall.signal,
     });
-    const bytes = await readBounded(answer.body, call.maxAnswerBytes ?? MAX_ANSWER_BYTES);
+    const bytes = await readBounded(answer.body, { maxBytes: call.maxAnswerBytes ?? MAX_ANSWER_BYTES, stall });
     return { status: answer.statusCode, headers: answer.headers, bytes };
   } catch (error) {
-    throw callError(error, { timeout, url: call.url });
+    throw callError(error, { stalled: stall.stalled, url: call.url });
+  } finally {
+    stall.end();
   }
 }
 
@@ -79,10 +79,33 @@ export function errorOfApi(error: unknown): unknown {
   return errorFromCode(api.code, { status: api.status, requestId: api.requestId });
 }
 
-async function readBounded(body: Readable, maxBytes: number): Promise<Buffer> {
+const SLICE_BYTES = 65_536;
+
+function lengthOf(body: LinkCall["body"]): Record<string, string> {
+  return body instanceof Uint8Array ? { "content-length": String(body.length) } : {};
+}
+
+/** The same body, in slices that tell the timer when they leave. */
+function watched(body: Uint8Array | string | Readable, stall: StallTimer): string | Readable {
+  return typeof body === "string" ? body : Readable.from(slices(body, stall), { objectMode: false });
+}
+
+async function* slices(body: Uint8Array | Readable, stall: StallTimer): AsyncGenerator<Uint8Array> {
+  for await (const part of body instanceof Uint8Array ? [body] : (body as AsyncIterable<Uint8Array>)) {
+    for (let at = 0; at < part.length; at += SLICE_BYTES) {
+      stall.progress();
+      yield part.subarray(at, at + SLICE_BYTES);
+    }
+  }
+  stall.progress();
+}
+
+async function readBounded(body: Readable, limit: { maxBytes: number; stall: StallTimer }): Promise<Buffer> {
+  const { maxBytes, stall } = limit;
   const parts: Buffer[] = [];
   let bytes = 0;
   for await (const part of body as AsyncIterable<Buffer>) {
+    stall.progress();
     bytes += part.length;
     if (bytes > maxBytes) throw new AppError("link.unreachable", { reason: "answer too large", maxBytes });
     parts.push(part);
@@ -90,10 +113,10 @@ async function readBounded(body: Readable, maxBytes: number): Promise<Buffer> {
   return Buffer.concat(parts);
 }
 
-function callError(error: unknown, call: { timeout: AbortSignal; url: string }): AppError {
+function callError(error: unknown, call: { stalled: boolean; url: string }): AppError {
   if (error instanceof AppError) return error;
   const { host } = new URL(call.url);
-  if (call.timeout.aborted) return new AppError("link.timeout", { host }, { cause: error });
+  if (call.stalled) return new AppError("link.timeout", { host }, { cause: error });
   const cause = (error as { cause?: unknown }).cause;
   if (cause instanceof AppError) return cause;
   return new AppError("link.unreachable", { host, reason: (error as { code?: string }).code }, { cause: error });

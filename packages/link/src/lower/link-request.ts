@@ -11,7 +11,8 @@ import {
 } from "@tms/contracts/link";
 import { AppError, type CaseId } from "@tms/records";
 import type { Dispatcher } from "undici";
-import { callLink, errorOfApi, fetchOver, problemFrom } from "./link-http.ts";
+import type { Pace } from "./dial/pace.ts";
+import { callLink, errorOfApi, fetchOver, type LinkHttpAnswer, problemFrom } from "./link-http.ts";
 import { uploadPackage } from "./upload-package.ts";
 
 /** Typed calls to the status server, each with the identity of this lower party. */
@@ -20,7 +21,10 @@ export interface LinkRequest {
   listCases(after: number): Promise<CaseView[]>;
   /** null = there is none. */
   patternMetadata(name: string): Promise<Buffer | null>;
-  patternTarget(path: string): Promise<Buffer>;
+  /** The whole, or bytes `from` up to `to` (excluded). */
+  patternTarget(path: string, range?: ByteRange): Promise<Buffer>;
+  /** How many bytes of a target to ask for at once; resolves when the line is free for them. */
+  nextSlice(): Promise<number>;
   /** Resumes where an earlier try ended, also after a kill; resolves when the upper party has checked the hash. */
   uploadPackage(upload: {
     file: string;
@@ -31,22 +35,37 @@ export interface LinkRequest {
   unregister(): Promise<void>;
 }
 
+export interface ByteRange {
+  from: number;
+  to: number;
+}
+
 const CALL_TIMEOUT_MS = 30_000;
 const MAX_TARGET_BYTES = 64 * 1024 * 1024;
+/** One slice of a download takes about so long, and its answer's head must not outweigh it. */
+const SLICE_MS = 250;
+const MIN_SLICE_BYTES = 4096;
+const MAX_SLICE_BYTES = 4 * 1024 * 1024;
 
 /**
- * @param keyChanges Counts the renewals: a call that began with the key before is made once more if that key ended
- *   meanwhile. Each of them may be repeated.
+ * @param options.down The clock of downloads; absent = as fast as it goes.
+ * @param options.keyChanges Counts the renewals: a call that began with the key before is made once more if that key
+ *   ended meanwhile. Each of them may be repeated.
  */
-export function createLinkRequest(agent: Dispatcher, baseUrl: string, keyChanges: () => number = () => 0): LinkRequest {
+export function createLinkRequest(
+  agent: Dispatcher,
+  options: { baseUrl: string; down?: Pace | undefined; keyChanges?: () => number },
+): LinkRequest {
+  const { baseUrl, down, keyChanges = () => 0 } = options;
   const client = createApiClient(
     { putCase: linkPutCase, listCases: linkListCases, unregister: linkUnregister },
     { baseUrl, fetch: fetchOver(agent, { timeoutMs: CALL_TIMEOUT_MS }) },
   );
-  const get = (path: string) =>
+  const get = (path: string, headers: Record<string, string> = {}) =>
     callLink(agent, {
       method: "GET",
       url: baseUrl + path,
+      headers,
       timeoutMs: CALL_TIMEOUT_MS,
       maxAnswerBytes: MAX_TARGET_BYTES,
     });
@@ -73,15 +92,28 @@ export function createLinkRequest(agent: Dispatcher, baseUrl: string, keyChanges
         if (answer.status !== 200) throw problemFrom(answer);
         return answer.bytes;
       }),
-    patternTarget: (path) =>
+    patternTarget: (path, range) =>
       withKey(async () => {
-        const answer = await get(`${PATTERN_TARGETS_PATH}/${path.split("/").map(encodeURIComponent).join("/")}`);
+        const url = `${PATTERN_TARGETS_PATH}/${path.split("/").map(encodeURIComponent).join("/")}`;
+        const answer = await get(url, range === undefined ? {} : { range: `bytes=${range.from}-${range.to - 1}` });
+        if (answer.status === 206) return sliceOf(answer, range);
         if (answer.status !== 200) throw problemFrom(answer);
-        return answer.bytes;
+        return range === undefined ? answer.bytes : answer.bytes.subarray(range.from, range.to);
       }),
+    nextSlice: async () => {
+      if (down === undefined) return MAX_SLICE_BYTES;
+      await down.take(0);
+      return Math.max(MIN_SLICE_BYTES, down.bytesIn(SLICE_MS, MAX_SLICE_BYTES));
+    },
     uploadPackage: (upload) => withKey(() => uploadPackage(agent, { baseUrl, ...upload })),
     unregister: async () => {
       await withKey(() => client.unregister({ body: { v: "link/1" } }));
     },
   };
+}
+
+function sliceOf(answer: LinkHttpAnswer, range: ByteRange | undefined): Buffer {
+  const named = String(answer.headers["content-range"]);
+  if (range !== undefined && named.startsWith(`bytes ${range.from}-`)) return answer.bytes;
+  throw new AppError("link.unreachable", { reason: "another range than was asked for", named });
 }

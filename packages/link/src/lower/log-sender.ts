@@ -1,5 +1,5 @@
 import type { Position } from "@tms/contracts/link";
-import { type AppError, assertNever, type Stream, type Timers } from "@tms/records";
+import { type AppError, assertNever, type Epoch, type Stream, type Timers } from "@tms/records";
 import type { BatchTransport } from "./batch-transport.ts";
 import { asLinkError, backoffMs, judgeFailure } from "./link-outcome.ts";
 import { type Reaction, reactToAnswer } from "./react-to-answer.ts";
@@ -9,10 +9,13 @@ import { Wake } from "./wake.ts";
 export interface LogSenderDeps {
   spool: Spool;
   transport: BatchTransport;
-  maySend(): boolean;
+  maySend(stream: Stream): boolean;
   /** Sends a heartbeat now and resolves once it is answered: new epochs are announced by it. */
   announce(): Promise<void>;
-  onSent(stream: Stream): void;
+  /** A batch was acknowledged; `next` is the number behind it. */
+  onSent(stream: Stream, position: { epoch: Epoch; next: number }): void;
+  /** Nothing of this stream waits. */
+  onEmpty(stream: Stream): void;
   /** Nothing more to send: the ledger's figure can be reported. */
   onDrained(): void;
   onFailure(error: AppError): void;
@@ -72,8 +75,8 @@ export class LogSender {
     let repeated = { key: "", tries: 0 };
     let sent = false;
     while (!signal.aborted) {
-      const batch = this.#deps.maySend() ? await this.#next(stream) : null;
-      if (batch === null) {
+      const batch = this.#deps.maySend(stream) ? await this.#next(stream) : null;
+      if (batch === null || batch === "failed") {
         if (sent) this.#deps.onDrained();
         sent = false;
         await wake.wait(signal, IDLE_MS);
@@ -102,13 +105,15 @@ export class LogSender {
     }
   }
 
-  async #next(stream: Stream): Promise<SpooledBatch | null> {
+  async #next(stream: Stream): Promise<SpooledBatch | null | "failed"> {
     try {
-      return await this.#deps.spool.nextBatch(stream);
+      const batch = await this.#deps.spool.nextBatch(stream);
+      if (batch === null) this.#deps.onEmpty(stream);
+      return batch;
     } catch (error) {
       // A disk that fails to be read must not end the loop: it is told and tried again.
       this.#deps.onFailure(asLinkError(error));
-      return null;
+      return "failed";
     }
   }
 
@@ -130,7 +135,7 @@ export class LogSender {
       case "acknowledge":
         this.#acknowledged += 1;
         await spool.acknowledge(stream, known.batch.digest);
-        this.#deps.onSent(stream);
+        this.#deps.onSent(stream, nextOf(known.batch));
         return;
       case "send-again":
         return;
@@ -148,4 +153,8 @@ export class LogSender {
         return assertNever(known.reaction);
     }
   }
+}
+
+function nextOf({ header }: SpooledBatch): { epoch: Epoch; next: number } {
+  return { epoch: header.epoch, next: header.first + header.count };
 }

@@ -1,10 +1,25 @@
 import { createApiClient } from "@tms/contracts";
-import { type Directive, type DirectiveOutcome, type HeartbeatAnswer, linkRenew } from "@tms/contracts/link";
-import { AppError, type Clock, type DirectiveId, ERRORS, systemTimers, type Timers } from "@tms/records";
+import {
+  type Directive,
+  type DirectiveOutcome,
+  type HeartbeatAnswer,
+  type HeartbeatRequest,
+  linkRenew,
+} from "@tms/contracts/link";
+import {
+  AppError,
+  type Clock,
+  type DirectiveId,
+  ERRORS,
+  type ProductId,
+  systemTimers,
+  type Timers,
+} from "@tms/records";
 import type { BatchTransport, LogServerAddress } from "./batch-transport.ts";
 import { createBatchTransport } from "./create-batch-transport.ts";
 import { type Address, hostInUrl } from "./dial/address.ts";
 import { type Dial, dialDirectly } from "./dial/dial.ts";
+import type { Paces } from "./dial/paced-socket.ts";
 import { type HeartbeatDeps, HeartbeatLoop, type LowerDescription } from "./heartbeat-loop.ts";
 import { Line, type LineParts } from "./line.ts";
 import { errorOfApi, fetchOver } from "./link-http.ts";
@@ -15,6 +30,7 @@ import { LogSender } from "./log-sender.ts";
 import type { LowerKeys } from "./lower-keys.ts";
 import type { StoredIdentity } from "./register-lower.ts";
 import { createRenewal, type Renewal } from "./renewal.ts";
+import { type ScheduleState, SendSchedule } from "./send-schedule.ts";
 import type { Spool } from "./spool/spool-port.ts";
 import { createTlsAgent } from "./tls-client.ts";
 import { Wake } from "./wake.ts";
@@ -42,6 +58,8 @@ export interface LowerLinkDeps extends LinkDeps {
   logServer: LogServerAddress | null;
   /** Default: directly. */
   dial?: Dial;
+  /** The clocks that `dial` counts by; downloads ask by them. */
+  paces?: Paces;
 }
 
 /** What a link needs to know and may call, over whatever line it speaks. */
@@ -56,6 +74,8 @@ export interface LinkDeps {
   clock: Clock;
   log: LinkLog;
   random?: () => number;
+  /** How often logs leave, in minutes; 0 = immediately, the default. */
+  everyMinutes?: number;
   /** Upper bound of one long poll. */
   maxWaitSeconds?: number;
 }
@@ -65,6 +85,11 @@ export interface LowerLink {
   stop(): Promise<void>;
   /** Sends what is spooled and a heartbeat, now. */
   sendNow(): void;
+  /** Sends a heartbeat now; logs keep to their schedule. */
+  tellNow(): void;
+  /** Another frequency, from now on. */
+  setFrequency(everyMinutes: number): void;
+  schedule(): ScheduleState;
   state(): LinkState;
   request: LinkRequest;
 }
@@ -104,7 +129,11 @@ export function createLowerLink(deps: LowerLinkDeps): LowerLink {
     baseUrl,
     fetch: (options) => line.fetch(options),
     transport: line.transport,
-    request: createLinkRequest(line.requests, baseUrl, () => line.changes),
+    request: createLinkRequest(line.requests, {
+      baseUrl,
+      down: deps.paces?.down,
+      keyChanges: () => line.changes,
+    }),
     renewal: createRenewal({
       keys: deps.keys,
       identity: deps.identity,
@@ -150,6 +179,7 @@ class Link implements LowerLink {
   readonly #memory: LinkMemory;
   readonly #heartbeats: HeartbeatLoop;
   readonly #sender: LogSender | null;
+  readonly #schedule: SendSchedule;
   readonly #running = new Map<DirectiveId, Promise<void>>();
   readonly #stop = new AbortController();
   #state: LinkState;
@@ -169,6 +199,15 @@ class Link implements LowerLink {
     };
     this.request = parts.request;
     const random = deps.random ?? Math.random;
+    this.#schedule = new SendSchedule({
+      everyMinutes: deps.everyMinutes ?? 0,
+      spread: spreadOf(deps.identity.product),
+      reports: () => deps.spool.report(),
+      lastSentAt: () => this.#state.lastLogsAt,
+      onOpen: () => this.#sender?.wake(),
+      clock: deps.clock,
+      timers: parts.timers,
+    });
     this.#heartbeats = new HeartbeatLoop({
       fetch: parts.fetch,
       baseUrl: parts.baseUrl,
@@ -177,6 +216,7 @@ class Link implements LowerLink {
       memory: parts.memory,
       describe: () => deps.describe(),
       reports: () => deps.spool.report(),
+      schedule: () => scheduleReport(this.#schedule.state()),
       onSending: () => {
         this.#movedAtSending = this.#sender?.moved ?? Number.NaN;
       },
@@ -196,19 +236,33 @@ class Link implements LowerLink {
     this.#endAppend = this.#deps.spool.onAppend((stream) => this.#sender?.wake(stream));
     this.#heartbeats.start();
     this.#sender?.start();
+    if (this.#sender !== null) this.#schedule.start();
   }
 
   async stop(): Promise<void> {
     this.#stop.abort();
     this.#endAppend();
+    this.#schedule.stop();
     await Promise.all([this.#heartbeats.stop(), this.#sender?.stop()]);
     await this.#parts.close();
     this.#set({ phase: "stopped" });
   }
 
   sendNow(): void {
-    this.#sender?.wake();
+    if (this.#sender !== null) this.#schedule.openNow();
     this.#heartbeats.kick();
+  }
+
+  tellNow(): void {
+    this.#heartbeats.kick();
+  }
+
+  setFrequency(everyMinutes: number): void {
+    this.#schedule.set(everyMinutes);
+  }
+
+  schedule(): ScheduleState {
+    return this.#schedule.state();
   }
 
   state(): LinkState {
@@ -221,12 +275,18 @@ class Link implements LowerLink {
       spool,
       transport,
       // Before the first heartbeat nobody knows our epochs.
-      maySend: () => this.#state.lastHeartbeatAt !== null && this.#deps.describe().sending === "on",
+      maySend: (stream) =>
+        this.#state.lastHeartbeatAt !== null && this.#deps.describe().sending === "on" && this.#schedule.isOpen(stream),
       announce: () => this.#heartbeats.announced(),
-      onSent: () => this.#set({ lastLogsAt: this.#deps.clock.now() }),
+      onSent: (stream, position) => {
+        this.#set({ lastLogsAt: this.#deps.clock.now() });
+        this.#schedule.sent(stream, position);
+      },
+      onEmpty: (stream) => this.#schedule.drained(stream),
       onDrained: () => this.#heartbeats.kick(),
       onFailure: (error) => {
         log.warn({ code: error.code, details: error.details }, "sending logs failed");
+        this.#schedule.failed(error);
         this.#noteError(error);
       },
       random,
@@ -357,4 +417,20 @@ function lastAcknowledged(spool: Spool): Date | null {
     .report()
     .flatMap((report) => (report.ackedAt === null ? [] : [new Date(report.ackedAt).getTime()]));
   return known.length === 0 ? null : new Date(Math.max(...known));
+}
+
+/** The same for one product at every start, and different between products. */
+function spreadOf(product: ProductId): number {
+  return Number.parseInt(product.slice(-8), 16) / 2 ** 32;
+}
+
+function scheduleReport({ everyMinutes, nextAt, lastRun }: ScheduleState): HeartbeatRequest["schedule"] {
+  return {
+    everyMinutes,
+    nextAt: nextAt?.toISOString() ?? null,
+    lastRun:
+      lastRun === null
+        ? null
+        : { ...lastRun, startedAt: lastRun.startedAt.toISOString(), endedAt: lastRun.endedAt?.toISOString() ?? null },
+  };
 }

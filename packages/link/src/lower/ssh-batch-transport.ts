@@ -10,8 +10,9 @@ import { LineReader } from "./line-reader.ts";
 import type { LowerKeys } from "./lower-keys.ts";
 import type { StoredIdentity } from "./register-lower.ts";
 import type { SpooledBatch } from "./spool/spool-port.ts";
+import { StallTimer } from "./stall-timer.ts";
 
-/** The wait for one answer; the upper party decodes, syncs and commits meanwhile. */
+/** Without any progress; the upper party decodes, syncs and commits meanwhile. */
 const ANSWER_TIMEOUT_MS = 120_000;
 
 interface Session {
@@ -32,19 +33,22 @@ export class SshBatchTransport implements BatchTransport {
   }
 
   async send(stream: Stream, batch: SpooledBatch, signal: AbortSignal): Promise<BatchAnswer> {
-    const limit = AbortSignal.any([signal, AbortSignal.timeout(ANSWER_TIMEOUT_MS)]);
+    const stall = new StallTimer(ANSWER_TIMEOUT_MS, signal);
     try {
-      const { channel, lines } = await this.#channelOf(stream, limit);
+      const { channel, lines } = await this.#channelOf(stream, stall.signal);
       channel.write(`${batch.digest} ${stream} ${batch.bytes.length}\n`);
-      if (!channel.write(batch.bytes)) await once(channel, "drain", { signal: limit });
-      const line = await lines.next(limit);
+      await writeWatched(channel, batch.bytes, stall);
+      const line = await lines.next(stall.signal);
       const refusal = errorOfAnswerLine(line);
       if (refusal !== null) throw refusal;
       return readBatchAnswer(line);
     } catch (error) {
       await this.close();
       if (error instanceof AppError) throw error;
-      throw new AppError("link.unreachable", { host: this.#to.host }, { cause: error });
+      const code = stall.stalled ? "link.timeout" : "link.unreachable";
+      throw new AppError(code, { host: this.#to.host }, { cause: error });
+    } finally {
+      stall.end();
     }
   }
 
@@ -83,6 +87,15 @@ export class SshBatchTransport implements BatchTransport {
       this.#session = null;
     });
     return { client, channels: new Map() };
+  }
+}
+
+const SLICE_BYTES = 65_536;
+
+async function writeWatched(channel: ClientChannel, bytes: Buffer, stall: StallTimer): Promise<void> {
+  for (let at = 0; at < bytes.length; at += SLICE_BYTES) {
+    if (!channel.write(bytes.subarray(at, at + SLICE_BYTES))) await once(channel, "drain", { signal: stall.signal });
+    stall.progress();
   }
 }
 

@@ -7,7 +7,7 @@ import type { LowerKeys } from "./lower-keys.ts";
 import type { StoredIdentity } from "./register-lower.ts";
 import { createTlsAgent } from "./tls-client.ts";
 
-/** A batch of 16 MiB over 2 Mbit/s takes 67 s. */
+/** Without any progress; the upper party decodes, syncs and commits meanwhile. */
 const SEND_TIMEOUT_MS = 120_000;
 
 /** Sends batches as `POST /link/v1/logs/{stream}`. */

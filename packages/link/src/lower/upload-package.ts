@@ -25,7 +25,8 @@ const TUS = { "tus-resumable": "1.0.0" } as const;
 /** One PATCH; a cut costs at most this much again on servers that keep nothing of a broken one. */
 const CHUNK_BYTES = 16 * 1024 * 1024;
 const CALL_TIMEOUT_MS = 30_000;
-const CHUNK_TIMEOUT_MS = 600_000;
+/** Without any progress. */
+const CHUNK_TIMEOUT_MS = 120_000;
 /** Without any progress in between; the caller may begin again later, from the same offset. */
 const MAX_FAILURES = 8;
 

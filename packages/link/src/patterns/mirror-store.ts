@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { mkdir, readdir, readFile, readlink, rename, rm, symlink } from "node:fs/promises";
+import { appendFile, mkdir, readdir, readFile, readlink, rename, rm, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { AppError, type Sha256 } from "@tms/records";
 import { type HighestSeen, NOTHING_SEEN, sha256Of } from "@tms/signing";
@@ -89,8 +89,22 @@ export function createMirrorStore(directory: string) {
       await writeDurably(join(targets, sha256), bytes);
     },
 
+    /** What came of a target so far; not verified, so nothing but the start of the next try. */
+    async part(sha256: Sha256): Promise<Buffer> {
+      return (await bytesIfThere(join(targets, `${sha256}.part`))) ?? Buffer.alloc(0);
+    },
+
+    /** Not synced: a tail that a power cut tears fails the hash of the whole, and is fetched again. */
+    async addToPart(sha256: Sha256, bytes: Buffer): Promise<void> {
+      await appendFile(join(targets, `${sha256}.part`), bytes, { mode: 0o600 });
+    },
+
+    async dropPart(sha256: Sha256): Promise<void> {
+      await rm(join(targets, `${sha256}.part`), { force: true });
+    },
+
     async pruneTargets(keep: ReadonlySet<string>): Promise<void> {
-      const stale = (await readdir(targets)).filter((name) => !keep.has(name));
+      const stale = (await readdir(targets)).filter((name) => !keep.has(name.replace(/\.part$/, "")));
       await Promise.all(stale.map((name) => rm(join(targets, name), { force: true })));
     },
   };

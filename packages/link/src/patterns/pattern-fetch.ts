@@ -6,8 +6,10 @@ import { DownloadHTTPError, DownloadLengthMismatchError } from "tuf-js/dist/erro
 export interface PatternFetch {
   /** A metadata file's bytes by its TUF name (`timestamp.json`, `2.root.json`), null if there is none. */
   metadata(name: string): Promise<Buffer | null>;
-  /** A target's bytes by its path; they are verified by whoever asked. */
-  target(path: string): Promise<Buffer>;
+  /** Bytes `from` up to `to` (excluded) of a target; the whole is verified by whoever asked. */
+  target(path: string, range: { from: number; to: number }): Promise<Buffer>;
+  /** How many bytes to ask for at once; resolves when it is our turn to ask. */
+  nextSlice(): Promise<number>;
 }
 
 /** The library only joins names to this; nothing ever resolves it. */

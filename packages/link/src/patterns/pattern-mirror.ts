@@ -203,11 +203,43 @@ function holdClock(updater: Updater, now: Date): void {
 
 async function fetchTarget(store: MirrorStore, fetch: PatternFetch, target: TrustedTarget): Promise<Buffer> {
   if (target.sizeBytes > MAX_TARGET_BYTES) throw new AppError("pattern.digest_mismatch", { path: target.path });
-  const bytes = await fetch.target(target.path);
-  if (bytes.length !== target.sizeBytes || sha256Of(bytes) !== target.sha256) {
-    throw new AppError("pattern.digest_mismatch", { path: target.path });
+  const kept = await store.part(target.sha256);
+  const bytes = await fetchRest(store, fetch, { target, kept });
+  if (isTarget(bytes, target)) return keep(store, target, bytes);
+  // A torn or lying start would spoil every further try; what was begun with it is fetched whole, once.
+  await store.dropPart(target.sha256);
+  const anew = kept.length === 0 ? bytes : await fetchRest(store, fetch, { target, kept: Buffer.alloc(0) });
+  if (isTarget(anew, target)) return keep(store, target, anew);
+  await store.dropPart(target.sha256);
+  throw new AppError("pattern.digest_mismatch", { path: target.path });
+}
+
+/** Goes on where an earlier try ended, also after a kill: what came is kept until the whole was verified. */
+async function fetchRest(
+  store: MirrorStore,
+  fetch: PatternFetch,
+  { target, kept }: { target: TrustedTarget; kept: Buffer },
+): Promise<Buffer> {
+  const { path, sha256, sizeBytes } = target;
+  const parts = [kept];
+  for (let have = kept.length; have < sizeBytes; ) {
+    const to = Math.min(sizeBytes, have + (await fetch.nextSlice()));
+    const slice = await fetch.target(path, { from: have, to });
+    if (slice.length !== to - have) break;
+    await store.addToPart(sha256, slice);
+    parts.push(slice);
+    have = to;
   }
+  return Buffer.concat(parts);
+}
+
+function isTarget(bytes: Buffer, target: TrustedTarget): boolean {
+  return bytes.length === target.sizeBytes && sha256Of(bytes) === target.sha256;
+}
+
+async function keep(store: MirrorStore, target: TrustedTarget, bytes: Buffer): Promise<Buffer> {
   await store.keepTarget(target.sha256, bytes);
+  await store.dropPart(target.sha256);
   return bytes;
 }
 

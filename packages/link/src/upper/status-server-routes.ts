@@ -122,7 +122,7 @@ function registerPatterns(scope: FastifyInstance, deps: StatusServerDeps): void 
     const path = (request.params as { "*": string })["*"];
     const segments = path.split("/");
     const safe = segments.length <= 8 && segments.every((segment) => SEGMENT.test(segment));
-    return sendBytes(reply, safe ? await deps.patterns.target(peer, path) : null);
+    return sendBytes(reply, safe ? await deps.patterns.target(peer, path) : null, request.headers.range);
   });
 }
 
@@ -132,7 +132,25 @@ async function patternPeer(request: FastifyRequest, deps: StatusServerDeps): Pro
   return peer;
 }
 
-function sendBytes(reply: FastifyReply, bytes: Buffer | null): FastifyReply {
+function sendBytes(reply: FastifyReply, bytes: Buffer | null, range?: string): FastifyReply {
   if (bytes === null) throw new AppError("request.not_found");
-  return reply.header("cache-control", "no-store").type("application/octet-stream").send(bytes);
+  void reply.header("cache-control", "no-store").header("accept-ranges", "bytes").type("application/octet-stream");
+  const asked = readRange(range, bytes.length);
+  if (asked === null) return reply.send(bytes);
+  if (asked === "beyond") return reply.status(416).header("content-range", `bytes */${bytes.length}`).send();
+  const { from, to } = asked;
+  return reply
+    .status(206)
+    .header("content-range", `bytes ${from}-${to - 1}/${bytes.length}`)
+    .send(bytes.subarray(from, to));
+}
+
+/** One range of bytes (RFC 9110, 14.1.2); whatever else is asked for gets the whole, as the RFC allows. */
+function readRange(text: string | undefined, size: number): { from: number; to: number } | "beyond" | null {
+  const found = /^bytes=([0-9]{1,15})-([0-9]{0,15})$/.exec(text ?? "");
+  if (found === null) return null;
+  const from = Number(found[1]);
+  const last = found[2] === "" ? size - 1 : Number(found[2]);
+  if (last < from) return null;
+  return from >= size ? "beyond" : { from, to: Math.min(size, last + 1) };
 }

@@ -40,6 +40,8 @@ export interface SpoolReport {
   epoch: Epoch;
   /** Numbers below this are sealed. */
   sealedTo: number;
+  /** The number that the next record gets. */
+  end: number;
   head: Sha256 | null;
   /** Not yet acknowledged. */
   spooledRecords: number;

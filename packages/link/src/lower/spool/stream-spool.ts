@@ -99,6 +99,7 @@ export class StreamSpool {
       stream: this.#options.stream,
       epoch: this.#state.epoch,
       sealedTo: this.#state.sealedTo,
+      end: this.#end(),
       head: this.#state.head,
       spooledRecords: this.#end() - this.#state.ackedTo,
       spooledBytes: batchBytes + this.#open.sizeBytes,

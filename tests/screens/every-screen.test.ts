@@ -32,6 +32,9 @@ const SCREENS: Record<ConsoleName, [string, string][]> = {
     ["/patterns", "Patterns"],
     ["/mitigation-settings", "Mitigation Settings"],
     ["/services/portal", "Threat Management Services Portal"],
+    ["/services/portal/connection", "Threat Management Services Portal"],
+    ["/services/portal/compatibility", "Threat Management Services Portal"],
+    ["/services/proxy", "Proxy Settings"],
   ],
 };
 

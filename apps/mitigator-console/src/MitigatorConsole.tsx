@@ -26,6 +26,18 @@ const Router = createConsoleRouter({
       path: "/services/portal",
       load: () => import("./portal-link/PortalSettingsScreen.tsx").then((file) => file.PortalSettingsScreen),
     },
+    {
+      path: "/services/portal/connection",
+      load: () => import("./portal-link/ConnectionScreen.tsx").then((file) => file.ConnectionScreen),
+    },
+    {
+      path: "/services/portal/compatibility",
+      load: () => import("./portal-link/CompatibilityScreen.tsx").then((file) => file.CompatibilityScreen),
+    },
+    {
+      path: "/services/proxy",
+      load: () => import("./portal-link/ProxySettingsScreen.tsx").then((file) => file.ProxySettingsScreen),
+    },
   ],
 });
 

@@ -103,6 +103,7 @@ function useMenu(): MenuEntry[][] {
       },
       { label: words("menu.services"), icon: IconPlugConnected, current: false },
       { label: words("menu.portal"), href: paths.portal(), level: 2, current: under("/services/portal") },
+      { label: words("menu.proxy"), href: paths.proxy(), level: 2, current: under("/services/proxy") },
     ],
   ];
 }

@@ -9,4 +9,7 @@ export const paths = {
   patterns: () => "#/patterns",
   mitigationSettings: () => "#/mitigation-settings",
   portal: () => "#/services/portal",
+  connection: () => "#/services/portal/connection",
+  compatibility: () => "#/services/portal/compatibility",
+  proxy: () => "#/services/proxy",
 };

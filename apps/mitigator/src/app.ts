@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import type { EventRow } from "@tms/contracts";
 import type { Authority } from "@tms/link";
-import { type LowerKeys, registerLower, type Spool } from "@tms/link/lower";
+import type { LowerKeys, Spool } from "@tms/link/lower";
 import { createBatchIntake, createIdentityChanges } from "@tms/link/upper";
 import { type Clock, MITIGATION_STATUSES, type MitigationStatus } from "@tms/records";
 import type { Audit, SecretBox } from "@tms/server-kit";
@@ -54,16 +54,12 @@ import {
   registerPatternRoutes,
 } from "#app/patterns/index.ts";
 import {
-  createConnectionTests,
   createPortalLinkStore,
-  createSaveSettings,
-  createTestTokens,
-  createUnregisterPortal,
-  newLanes,
+  createProxyStore,
   type PortalLinkTables,
+  type ProxyTables,
   registerPortalLinkRoutes,
-  registrationRequest,
-  runConnectionTest,
+  registerProxyRoutes,
 } from "#app/portal-link/index.ts";
 import { createShowHome, createTaskStore, registerTaskRoutes, type TaskTables } from "#app/tasks/index.ts";
 import {
@@ -75,6 +71,7 @@ import {
   type ThreatLogTables,
   UNRESOLVED,
 } from "#app/threat-log/index.ts";
+import { composeSettings, createProxyReader } from "./compose-settings.ts";
 import { composeSite, type Site, type SiteLog, type SiteStores } from "./compose-site.ts";
 import { createCaseSubjects } from "./compose-subjects.ts";
 import { VERSION } from "./version.ts";
@@ -127,13 +124,15 @@ export function createApp(deps: AppDeps, listeners: { console: FastifyInstance; 
     cases: createCaseStore(narrow<CaseTables>(deps.db)),
     patterns: createPatternStore(narrow<PatternTables>(deps.db)),
     portal: createPortalLinkStore(narrow<PortalLinkTables>(deps.db)),
+    proxies: createProxyStore(narrow<ProxyTables>(deps.db)),
     settings: createTaskStore(narrow<TaskTables>(deps.db)),
   };
   const news = createAgentNews();
   const atWork = createAtWork();
   const audit = (actor: string, action: string, subject: string, detail: Record<string, unknown> = {}) =>
     deps.audit.write({ actor, action, subject, detail });
-  const site = composeSite({ ...deps, stores, news, audit });
+  const proxy = createProxyReader(stores.proxies, deps.secrets);
+  const site = composeSite({ ...deps, stores, news, proxy, audit });
   relayWake.now = () => site.wake("relay");
   const parts: Parts = {
     ...deps,
@@ -142,16 +141,19 @@ export function createApp(deps: AppDeps, listeners: { console: FastifyInstance; 
     atWork,
     identityChanges: createIdentityChanges(),
     site,
+    proxy,
     writeAudit: audit,
   };
   listenToAgents(listeners.agents, parts);
-  const tests = serveSettings(listeners.console, parts);
+  const settings = composeSettings(parts);
+  registerPortalLinkRoutes(listeners.console, settings.portal);
+  registerProxyRoutes(listeners.console, settings.proxy);
   serveMitigation(listeners.console, parts);
   return {
     start: () => site.start(),
     stop: async () => {
       await atWork.end();
-      await tests.stop();
+      await settings.tests.stop();
       await site.stop();
     },
     releasePolls: () => news.releaseAll(),
@@ -169,6 +171,7 @@ type Parts = AppDeps & {
   atWork: ReturnType<typeof createAtWork>;
   identityChanges: ReturnType<typeof createIdentityChanges>;
   site: Site;
+  proxy: ReturnType<typeof createProxyReader>;
   writeAudit: (actor: string, action: string, subject: string, detail?: Record<string, unknown>) => Promise<void>;
 };
 
@@ -232,68 +235,6 @@ function listenToAgents(app: FastifyInstance, parts: Parts): void {
 
 /** An agent renews at two thirds of it. */
 const CERTIFICATE_DAYS = 90;
-
-function serveSettings(app: FastifyInstance, parts: Parts) {
-  const { stores, site, clock, secrets } = parts;
-  const tokens = createTestTokens(clock);
-  const box = {
-    seal: (text: string) => secrets.seal(text, PASSWORD_BOUND),
-    open: (sealed: string) => secrets.open(sealed, PASSWORD_BOUND),
-  };
-  const tests = createConnectionTests({
-    run: runConnectionTest,
-    tokens,
-    newLanes,
-    onError: (error) => parts.log.error({ err: error }, "a connection test failed"),
-    clock,
-  });
-  registerPortalLinkRoutes(app, {
-    store: stores.portal,
-    tests,
-    saveSettings: createSaveSettings({
-      store: stores.portal,
-      tokens,
-      secrets: box,
-      register: ({ settings, password }) =>
-        registerLower({
-          keys: parts.keys,
-          statusServer: settings.statusServer,
-          caPins: settings.caPins,
-          patternRoot: settings.patternRoot,
-          request: registrationRequest(settings, { password, instanceId: parts.instanceId, version: VERSION }),
-        }),
-      isRefused: () => site.line.state().state === "refused",
-      apply: () => site.line.apply(),
-      clock,
-    }),
-    unregisterPortal: createUnregisterPortal({
-      store: stores.portal,
-      tellPortal: () => site.line.unregister(),
-      apply: () => site.line.apply(),
-    }),
-    storedPassword: async () => {
-      const sealed = (await stores.portal.settings())?.passwordSealed ?? null;
-      return sealed === null ? null : box.open(sealed);
-    },
-    line: () => site.line.state(),
-    spool: () => spoolFill(parts.spool),
-    audit: (actor, action, detail) => parts.writeAudit(actor, action, "portal", detail),
-  });
-  return tests;
-}
-
-/** Binds the sealed password to its place, so that it opens nowhere else. */
-const PASSWORD_BOUND = "portal_link_settings.password";
-
-function spoolFill(spool: Spool): { records: number; bytes: number; oldestAt: string | null } {
-  const reports = spool.report();
-  const oldest = reports.flatMap(({ oldestAt }) => (oldestAt === null ? [] : [oldestAt])).sort();
-  return {
-    records: reports.reduce((sum, one) => sum + one.spooledRecords, 0),
-    bytes: reports.reduce((sum, one) => sum + one.spooledBytes, 0),
-    oldestAt: oldest[0] ?? null,
-  };
-}
 
 function serveMitigation(app: FastifyInstance, parts: Parts): void {
   const { stores, site, clock } = parts;

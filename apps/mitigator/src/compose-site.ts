@@ -43,7 +43,15 @@ import {
   createPatternSource,
   type PatternStore,
 } from "#app/patterns/index.ts";
-import { createLinkMaker, createPassUpwards, createPortalLine, type PortalLinkStore } from "#app/portal-link/index.ts";
+import {
+  createLinkMaker,
+  createPassUpwards,
+  createPortalLine,
+  createRecentErrors,
+  type DialledProxy,
+  type PortalLinkStore,
+  type ProxyStore,
+} from "#app/portal-link/index.ts";
 import { consentsByPolicy, type MitigationSettingsStore } from "#app/tasks/index.ts";
 import type { ThreatLogStore } from "#app/threat-log/index.ts";
 import { type LoopName, type Loops, startLoops } from "./compose-loops.ts";
@@ -59,6 +67,7 @@ export interface SiteStores {
   cases: CaseStore;
   patterns: PatternStore;
   portal: PortalLinkStore;
+  proxies: ProxyStore;
   settings: MitigationSettingsStore;
 }
 
@@ -78,6 +87,8 @@ export interface SiteDeps {
   /** Names this installation; also the source of the threat events that it originates. */
   instanceId: string;
   heartbeatSeconds: number;
+  /** The proxy in force. */
+  proxy: () => Promise<DialledProxy | null>;
   audit: (actor: string, action: string, subject: string, detail?: Record<string, unknown>) => Promise<void>;
   clock: Clock;
   log: SiteLog;
@@ -105,9 +116,11 @@ export function composeSite(deps: SiteDeps) {
     wake("cases");
   });
 
-  const makeLink = createLinkMaker({
+  const errors = createRecentErrors();
+  const { makeLink, tune } = createLinkMaker({
     keys: deps.keys,
     spool: deps.spool,
+    proxy: deps.proxy,
     describe: () => ({
       version: VERSION,
       host: hostname(),
@@ -120,7 +133,8 @@ export function composeSite(deps: SiteDeps) {
       else if (kind === "case-changed") wake("cases");
       else line.sendNow();
     },
-    onState: ({ phase }) => {
+    onState: ({ phase, lastError }) => {
+      if (lastError !== null) errors.note(lastError);
       wake("arrivals");
       heed(phase);
     },
@@ -129,7 +143,9 @@ export function composeSite(deps: SiteDeps) {
   });
   const line = createPortalLine({
     store: stores.portal,
+    proxy: deps.proxy,
     makeLink,
+    tune,
     declareDisabled: (registration) => upwards.declareDisabled(registration.identity.product),
     onStarted: () => {
       wake("patterns");
@@ -156,6 +172,7 @@ export function composeSite(deps: SiteDeps) {
 
   return {
     line,
+    errors,
     giveOrder,
     wake,
     patterns,

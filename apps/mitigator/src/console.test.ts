@@ -2,7 +2,7 @@ import { mitigatorRoutes } from "@tms/contracts/mitigator";
 import { type DirectiveId, newId } from "@tms/records";
 import { FakePortal, makeThreatEvent } from "@tms/testkit";
 import { describe, expect, test } from "vitest";
-import { enrolAgent, makeDatabase, register, settingsFor, startTestSite, until } from "#app/test-site.contract.ts";
+import { enrolAgent, makeDatabase, register, startTestSite, until } from "#app/test-site.contract.ts";
 
 describe("the mitigator as a whole", () => {
   test("every route of the console exists, and answers nobody who is not logged on", async () => {
@@ -47,28 +47,6 @@ describe("the mitigator as a whole", () => {
     expect(portal.products.size).toBe(1);
     expect(shown.registration?.product).toBe(product);
     expect(endpoints.rows.map(({ id }) => id)).toEqual([agent.endpoint]);
-  });
-
-  test("what happens while sending is off is not sent, and stands as one declared gap", async () => {
-    const portal = await FakePortal.start();
-    const site = await startTestSite({ database: await makeDatabase() });
-    await register(site, portal);
-    const { token } = await site.api.makeEnrolmentToken({ body: { uses: 1, validHours: 1 } });
-    const agent = await enrolAgent(token);
-    const { password: _, ...kept } = settingsFor(portal);
-
-    await site.api.savePortalConnection({ body: { settings: { ...kept, sending: false } } });
-    await agent.spool.append("threat-events", [makeThreatEvent(), makeThreatEvent(), makeThreatEvent()]);
-    await until(async () => (await site.api.listEvents({ query: {} })).total === 3);
-    await site.api.savePortalConnection({ body: { settings: { ...kept, sending: true } } });
-    const product = [...portal.products.keys()][0] ?? newId();
-    await portal.until(() => portal.store.batches(product, "threat-events").length > 0);
-    await agent.stop();
-    await site.remove();
-    const batches = portal.store.batches(product, "threat-events");
-    await portal.close();
-
-    expect(batches.map(({ header }) => header)).toMatchObject([{ count: 3, gap: { cause: "sending-disabled" } }]);
   });
 
   test("an event says since when the portal has it", async () => {

@@ -28,6 +28,7 @@ import {
 } from "@tms/server-kit";
 import { createTestDatabase, type FakePortal, type TestDatabase } from "@tms/testkit";
 import type { FastifyInstance } from "fastify";
+import { sql } from "kysely";
 import { registerAccountRoutes } from "#app/accounts/index.ts";
 import { openConsentKey } from "#app/patterns/index.ts";
 import { type App, createApp, type MitigatorTables } from "./app.ts";
@@ -50,6 +51,8 @@ export interface TestSite {
   api: ApiClient<typeof mitigatorRoutes>;
   console: FastifyInstance;
   directory: string;
+  /** The registration's certificate is over, as after months of sending off. */
+  expireCertificate(): Promise<void>;
   /** Ends it as a stop would; the directory and the database stay for a next start. */
   stop(): Promise<void>;
   remove(): Promise<void>;
@@ -110,6 +113,11 @@ export async function startTestSite(where: {
     api: clientOf(listeners.console, cookie),
     console: listeners.console,
     directory,
+    expireCertificate: async () => {
+      const longAgo = new Date(Date.now() - 86_400_000).toISOString();
+      await sql`update portal_link_registration
+        set identity = jsonb_set(identity, '{certificateNotAfter}', to_jsonb(${longAgo}::text))`.execute(db.app);
+    },
     stop,
     remove: async () => {
       await stop();
@@ -157,6 +165,9 @@ export function settingsFor(portal: FakePortal, change: Partial<PortalSettings> 
     sending: true,
     logServer: details.logServer.ssl,
     protocol: "ssl",
+    frequencyMinutes: 0,
+    uploadKbits: null,
+    downloadKbits: null,
     statusServer: details.statusServer,
     userName: details.userName,
     password: portal.password,

@@ -8,6 +8,7 @@ export { EventColumns, StepsPanel } from "./events/EventPanels.tsx";
 export { statusRow, useEventColumns } from "./events/event-columns.tsx";
 export { lastOf, SinceThen } from "./events/SinceThen.tsx";
 export { AppFrame, type MenuEntry } from "./frame/AppFrame.tsx";
+export { CompatibilityPanel } from "./frame/CompatibilityPanel.tsx";
 export { type Fact, FactsStrip } from "./frame/FactsStrip.tsx";
 export { type Crumb, Page } from "./frame/Page.tsx";
 export { Pairs, Panel } from "./frame/Panel.tsx";
@@ -29,6 +30,7 @@ export {
   IconListDetails,
   IconPlugConnected,
   IconPrinter,
+  IconRoute,
   IconServer2,
   IconTimeline,
   type TmsIcon,

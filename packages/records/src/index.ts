@@ -1,6 +1,7 @@
 export { AppError, errorFromCode, isErrorCode } from "./app-error.ts";
 export { assertNever } from "./assert-never.ts";
 export { type Clock, systemClock, systemTimers, type Timers } from "./clock.ts";
+export { COMPATIBILITY, type CompatibilityRow } from "./compatibility.ts";
 export { ERRORS, type ErrorCode, type ErrorRow } from "./errors/index.ts";
 export {
   type AccountId,

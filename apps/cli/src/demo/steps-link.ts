@@ -43,7 +43,16 @@ async function fillSettingsPage({ installation, protocol }: LoopContext, custome
       "link.credentials_wrong",
       "The registration password is not in log-ons.json. Start with --fresh.",
     );
-  const settings = { ...values, sending: true, password, email: "security@example.com", name: "north-office" };
+  const settings = {
+    ...values,
+    // The loop is watched: nobody waits a quarter of an hour for its logs.
+    frequencyMinutes: 0 as const,
+    uploadKbits: null,
+    downloadKbits: null,
+    password,
+    email: "security@example.com",
+    name: "north-office",
+  };
   const started = await atMitigator.testPortalConnection({ body: settings });
   const test = await until("the connection test", 30, async () => {
     const current = await atMitigator.getConnectionTest({ params: { id: started.id } });

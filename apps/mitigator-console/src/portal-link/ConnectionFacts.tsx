@@ -1,6 +1,7 @@
 import {
   bytesText,
   countText,
+  durationText,
   type Fact,
   FactsStrip,
   longDateText,
@@ -14,6 +15,7 @@ import type { PortalConnection } from "@tms/contracts/mitigator";
 import type { StateRow } from "@tms/records";
 import type { ReactNode } from "react";
 import { useWords } from "../words.ts";
+import { frequencyText } from "./FrequencyField.tsx";
 
 export function useLinkState(connection: PortalConnection): StateRow {
   const words = useWords();
@@ -35,8 +37,8 @@ export function useLinkState(connection: PortalConnection): StateRow {
 
 export function ConnectionFacts(props: { connection: PortalConnection }): ReactNode {
   const words = useWords();
-  const { zone } = useClock();
-  const { registration, lastHeartbeatAt, lastLogsAt, spool, settings } = props.connection;
+  const { zone, now } = useClock();
+  const { registration, lastHeartbeatAt, lastLogsAt, spool, settings, schedule } = props.connection;
   if (registration === null) {
     return (
       <div className="tms-line-note">
@@ -69,6 +71,7 @@ export function ConnectionFacts(props: { connection: PortalConnection }): ReactN
           ? words("fact.spoolEmpty", { size: bytesText(spool.bytes) })
           : words.rich("fact.spoolOldest", { time: <TimeBoth at={spool.oldestAt} />, size: bytesText(spool.bytes) }),
     },
+    ...(schedule === null ? [] : [nextLogsFact(words, schedule, now)]),
     {
       label: words("fact.certificate"),
       value: longDateText(new Date(registration.certificateNotAfter), zone),
@@ -76,6 +79,24 @@ export function ConnectionFacts(props: { connection: PortalConnection }): ReactN
     },
   ];
   return <FactsStrip facts={facts} />;
+}
+
+function nextLogsFact(
+  words: ReturnType<typeof useWords>,
+  schedule: NonNullable<PortalConnection["schedule"]>,
+  now: Date,
+): Fact {
+  const label = words("fact.nextLogs");
+  if (schedule.nextAt === null) return { label, value: words("fact.atOnce"), small: words("frequency.immediately") };
+  const leftMs = Math.max(0, new Date(schedule.nextAt).getTime() - now.getTime());
+  return {
+    label,
+    value: words("fact.in", { time: durationText(leftMs) }),
+    small: words.rich("fact.atEvery", {
+      time: <TimeAbsolute at={schedule.nextAt} />,
+      frequency: frequencyText(words, schedule.everyMinutes),
+    }),
+  };
 }
 
 /** What failed last, while it is still so: what happened, and the cure. */

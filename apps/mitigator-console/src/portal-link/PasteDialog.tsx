@@ -1,15 +1,9 @@
 import { Button, Group, Modal, Textarea } from "@mantine/core";
 import { ProblemLine } from "@tms/console-kit";
-import type { PortalSettings } from "@tms/contracts/mitigator";
+import type { ReadDetails } from "@tms/contracts/mitigator";
 import { type ReactNode, useState } from "react";
 import { api } from "../api.ts";
 import { useWords } from "../words.ts";
-
-export interface ReadDetails {
-  ssl: DetailsValues;
-  ssh: DetailsValues;
-}
-type DetailsValues = Omit<PortalSettings, "password" | "email" | "name">;
 
 function useDetailsReader(onDone?: (details: ReadDetails) => void) {
   return api.useAct("readConnectionDetails", onDone === undefined ? {} : { onDone });

@@ -8,6 +8,7 @@ import { useWords } from "../words.ts";
 import { ConnectionFacts, LastErrorLine, useLinkState } from "./ConnectionFacts.tsx";
 import { PasteDialog } from "./PasteDialog.tsx";
 import { SaveBar } from "./SaveBar.tsx";
+import { ServiceTabs } from "./ServiceTabs.tsx";
 import { SettingsForm } from "./SettingsForm.tsx";
 import { TestPanel } from "./TestPanel.tsx";
 import { UnregisterDialog } from "./UnregisterDialog.tsx";
@@ -58,6 +59,7 @@ function LoadedScreen(props: { connection: PortalConnection }): ReactNode {
       }
     >
       <ConnectionFacts connection={connection} />
+      <ServiceTabs current="settings" />
       <LastErrorLine connection={connection} />
       <form noValidate onSubmit={page.submit}>
         <div
@@ -73,6 +75,9 @@ function LoadedScreen(props: { connection: PortalConnection }): ReactNode {
               passwordKeptSince={connection.passwordKeptSince}
               pins={page.pins}
               onProtocol={page.chooseProtocol}
+              connection={connection}
+              sendMeanwhile={page.sendMeanwhile}
+              onSendMeanwhile={page.setSendMeanwhile}
             />
           </div>
           <div>

@@ -6,7 +6,7 @@ import type { FieldName, SettingsValues } from "./settings-values.ts";
 
 interface SettingsFieldProps {
   form: UseFormReturn<SettingsValues>;
-  name: Exclude<FieldName, "sending" | "protocol" | "password">;
+  name: Exclude<FieldName, "sending" | "protocol" | "password" | "frequency" | "upload" | "download">;
   label: string;
   saved: SettingsValues;
   /** Whether anything is saved yet; a first entry is no change. */

@@ -1,8 +1,12 @@
-import { PasswordInput, Switch } from "@mantine/core";
-import { longDateText, useClock } from "@tms/console-kit";
+import { Checkbox, PasswordInput, Switch } from "@mantine/core";
+import { longDateText, TimeBoth, useClock } from "@tms/console-kit";
+import type { PortalConnection } from "@tms/contracts/mitigator";
 import type { ReactNode } from "react";
 import { Controller, type UseFormReturn } from "react-hook-form";
 import { useWords } from "../words.ts";
+import { BandwidthField } from "./BandwidthField.tsx";
+import { FrequencyField } from "./FrequencyField.tsx";
+import { ProxyLine } from "./ProxyLine.tsx";
 import { SavedValue, SettingsField } from "./SettingsField.tsx";
 import type { Pins, SettingsValues } from "./settings-values.ts";
 
@@ -13,6 +17,9 @@ interface SettingsFormProps {
   passwordKeptSince: string | null;
   pins: Pins;
   onProtocol(protocol: "ssh" | "ssl"): void;
+  connection: PortalConnection;
+  sendMeanwhile: boolean;
+  onSendMeanwhile(send: boolean): void;
 }
 
 /** The sections of the settings page, in the order of the domain's table. */
@@ -37,16 +44,20 @@ export function SettingsForm(props: SettingsFormProps): ReactNode {
             />
           )}
         />
+        <MeanwhileTick {...props} />
       </div>
       <LogServerSection {...props} />
       <section className="tms-form-section" aria-labelledby="status-server">
         <h2 id="status-server">{words("portal.statusServer")}</h2>
         <span className="tms-small">{words("portal.statusServerReceives")}</span>
-        <div className="tms-form-grid" style={{ "--fields": "minmax(0, 1fr) 84px" } as object}>
+        <div className="tms-form-grid" style={{ "--fields": "minmax(0, 1fr) 84px 126px 126px" } as object}>
           <SettingsField {...common} name="statusHost" label={words("portal.address")} mono />
           <SettingsField {...common} name="statusPort" label={words("portal.port")} mono numeric />
+          <BandwidthField {...common} name="upload" label={words("portal.upload")} />
+          <BandwidthField {...common} name="download" label={words("portal.download")} />
         </div>
       </section>
+      <ProxyLine proxy={props.connection.proxy} />
       <section className="tms-form-section" aria-labelledby="credentials">
         <h2 id="credentials">{words("portal.credentials")}</h2>
         <span className="tms-small">{words("portal.credentialsChecked")}</span>
@@ -81,7 +92,7 @@ function LogServerSection(props: SettingsFormProps): ReactNode {
     <section className="tms-form-section" aria-labelledby="log-server">
       <h2 id="log-server">{words("portal.logServer")}</h2>
       <span className="tms-small">{words("portal.logServerReceives")}</span>
-      <div className="tms-form-grid" style={{ "--fields": "minmax(0, 1fr) 84px 140px" } as object}>
+      <div className="tms-form-grid" style={{ "--fields": "minmax(0, 1fr) 84px 126px 126px" } as object}>
         <SettingsField {...common} name="logHost" label={words("portal.address")} mono />
         <SettingsField {...common} name="logPort" label={words("portal.port")} mono numeric />
         <div>
@@ -103,8 +114,25 @@ function LogServerSection(props: SettingsFormProps): ReactNode {
           </div>
           {changed ? <SavedValue value={saved.protocol.toUpperCase()} /> : null}
         </div>
+        <FrequencyField {...common} connection={props.connection} />
       </div>
     </section>
+  );
+}
+
+/** On enabling: whether what happened meanwhile is sent after all. */
+function MeanwhileTick(props: SettingsFormProps): ReactNode {
+  const words = useWords();
+  const { disabled } = props.connection;
+  if (disabled === null || disabled.records === 0 || !props.form.watch("sending")) return null;
+  return (
+    <Checkbox
+      mt="sm"
+      checked={props.sendMeanwhile}
+      onChange={(event) => props.onSendMeanwhile(event.currentTarget.checked)}
+      label={words("portal.sendMeanwhile", { count: disabled.records })}
+      description={words.rich("portal.sendMeanwhileWhy", { since: <TimeBoth at={disabled.since} /> })}
+    />
   );
 }
 

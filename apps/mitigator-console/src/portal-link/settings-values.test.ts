@@ -20,6 +20,9 @@ const VALUES: SettingsValues = {
   logHost: "logs.example",
   logPort: "8444",
   protocol: "ssl",
+  frequency: "60",
+  upload: "2000",
+  download: "unlimited",
   statusHost: "status.example",
   statusPort: "8443",
   userName: "acme-4f2a",
@@ -83,4 +86,34 @@ test("an empty form names each field once, in the order of the contract", () => 
 test("changed fields are those that differ, and none right after saving", () => {
   expect(changedFields(VALUES, VALUES)).toEqual([]);
   expect(changedFields({ ...VALUES, email: "", sending: false }, VALUES)).toEqual(["sending", "email"]);
+});
+
+describe("bandwidths", () => {
+  test.each(["", "7", "1e3", "0x40", "-64", "10000001", "64.5", "fast"])(
+    "“%s” is none, and names its field",
+    (text) => {
+      expect(readValues({ ...VALUES, upload: text }, PINS, false)).toMatchObject({
+        kind: "invalid",
+        fields: ["upload"],
+      });
+    },
+  );
+
+  test.each([
+    ["unlimited", null],
+    ["64", 64],
+    [" 750 ", 750],
+    ["10000000", 10_000_000],
+  ])("“%s” is %s kbit/s", (text, kbits) => {
+    const outcome = readValues({ ...VALUES, download: text }, PINS, false);
+
+    expect(outcome.kind === "valid" ? outcome.settings.downloadKbits : outcome).toBe(kbits);
+  });
+});
+
+test("a frequency that is not offered is refused", () => {
+  expect(readValues({ ...VALUES, frequency: "7" }, PINS, false)).toMatchObject({
+    kind: "invalid",
+    fields: ["frequency"],
+  });
 });

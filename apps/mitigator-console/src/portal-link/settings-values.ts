@@ -1,4 +1,10 @@
-import { type PortalConnection, type PortalSettings, portalSettingsSchema } from "@tms/contracts/mitigator";
+import {
+  BANDWIDTHS,
+  DEFAULT_FREQUENCY,
+  type PortalConnection,
+  type PortalSettings,
+  portalSettingsSchema,
+} from "@tms/contracts/mitigator";
 
 // The form's values and the settings of the contract; pure, so that the page itself only draws.
 
@@ -8,8 +14,13 @@ export interface SettingsValues {
   logHost: string;
   logPort: string;
   protocol: "ssh" | "ssl";
+  /** Minutes, 0 = immediately. */
+  frequency: string;
   statusHost: string;
   statusPort: string;
+  /** kbit/s, or "unlimited". */
+  upload: string;
+  download: string;
   userName: string;
   password: string;
   email: string;
@@ -23,13 +34,19 @@ export interface Pins {
   patternRoot: PortalSettings["patternRoot"] | null;
 }
 
+export const UNLIMITED = "unlimited";
+export const FIXED_BANDWIDTHS: readonly string[] = [UNLIMITED, ...BANDWIDTHS.map(String)];
+
 export const EMPTY_VALUES: SettingsValues = {
   sending: true,
   logHost: "",
   logPort: "",
   protocol: "ssl",
+  frequency: String(DEFAULT_FREQUENCY),
   statusHost: "",
   statusPort: "",
+  upload: UNLIMITED,
+  download: UNLIMITED,
   userName: "",
   password: "",
   email: "",
@@ -45,8 +62,11 @@ export function valuesOf(saved: Saved | null, name: string): SettingsValues {
     logHost: saved.logServer.host,
     logPort: String(saved.logServer.port),
     protocol: saved.protocol,
+    frequency: String(saved.frequencyMinutes),
     statusHost: saved.statusServer.host,
     statusPort: String(saved.statusServer.port),
+    upload: bandwidthText(saved.uploadKbits),
+    download: bandwidthText(saved.downloadKbits),
     userName: saved.userName,
     password: "",
     email: saved.email,
@@ -67,6 +87,9 @@ const FIELD_OF_PATH: Record<string, FieldName> = {
   "statusServer.host": "statusHost",
   "statusServer.port": "statusPort",
   protocol: "protocol",
+  frequencyMinutes: "frequency",
+  uploadKbits: "upload",
+  downloadKbits: "download",
   userName: "userName",
   password: "password",
   email: "email",
@@ -87,7 +110,10 @@ export function readValues(values: SettingsValues, pins: Pins, passwordKept: boo
     sending: values.sending,
     logServer: { host: values.logHost.trim(), port: portOf(values.logPort) },
     protocol: values.protocol,
+    frequencyMinutes: Number(values.frequency),
     statusServer: { host: values.statusHost.trim(), port: portOf(values.statusPort) },
+    uploadKbits: kbitsOf(values.upload),
+    downloadKbits: kbitsOf(values.download),
     userName: values.userName,
     ...(values.password === "" && passwordKept ? {} : { password: values.password }),
     email: values.email.trim(),
@@ -107,6 +133,15 @@ export function readValues(values: SettingsValues, pins: Pins, passwordKept: boo
 /** `Number` would take "0x50", "1e3" and an empty field for ports. */
 function portOf(text: string): number {
   return /^[0-9]{1,5}$/.test(text.trim()) ? Number(text.trim()) : Number.NaN;
+}
+
+function bandwidthText(kbits: number | null): string {
+  return kbits === null ? UNLIMITED : String(kbits);
+}
+
+function kbitsOf(text: string): number | null {
+  if (text === UNLIMITED) return null;
+  return /^[0-9]{1,8}$/.test(text.trim()) ? Number(text.trim()) : Number.NaN;
 }
 
 /** Which fields differ from what is saved. */

@@ -1,10 +1,9 @@
 import { useClock } from "@tms/console-kit";
-import type { ConnectionTest, PortalConnection, PortalSettings } from "@tms/contracts/mitigator";
+import type { ConnectionTest, PortalConnection, PortalSettings, ReadDetails } from "@tms/contracts/mitigator";
 import { useEffect, useMemo, useState } from "react";
 import { type UseFormReturn, useForm } from "react-hook-form";
 import { api } from "../api.ts";
 import { useWords } from "../words.ts";
-import type { ReadDetails } from "./PasteDialog.tsx";
 import {
   changedFields,
   type FieldName,
@@ -26,7 +25,7 @@ export interface SettingsPage {
   values: SettingsValues;
   pins: Pins;
   changed: FieldName[];
-  testing: ConnectionTesting;
+  testing: ConnectionTesting<PortalSettings>;
   sameAsTested: boolean;
   /** Milliseconds for which Save still needs no confirmation; null when these values were not tested. */
   savableForMs: number | null;
@@ -40,6 +39,9 @@ export interface SettingsPage {
   /** False when the form does not read; focus is on the first error then. */
   check(): boolean;
   save(confirmUntested: boolean, onDone?: () => void): void;
+  /** On enabling: send what happened while sending was off. */
+  sendMeanwhile: boolean;
+  setSendMeanwhile(send: boolean): void;
   discard(): void;
   fill(details: ReadDetails): void;
   chooseProtocol(protocol: "ssh" | "ssl"): void;
@@ -55,9 +57,11 @@ export function useSettingsPage(connection: PortalConnection, productName: strin
   const form = useForm<SettingsValues>({ defaultValues: saved });
   const [pins, setPins] = useState<Pins>(() => pinsOf(connection.settings));
   const [details, setDetails] = useState<ReadDetails | null>(null);
+  const start = api.useAct("testPortalConnection");
   const [formError, setFormError] = useState<string | null>(null);
   const [savedAt, setSavedAt] = useState<Date | null>(null);
-  const testing = useConnectionTest();
+  const [sendMeanwhile, setSendMeanwhile] = useState(false);
+  const testing = useConnectionTest((settings: PortalSettings) => start.mutateAsync({ body: settings }));
   const save = api.useAct("savePortalConnection");
   useEffect(() => {
     // Somebody else's save, or our own, becomes the new ground; what a person is typing stays.
@@ -103,16 +107,19 @@ export function useSettingsPage(connection: PortalConnection, productName: strin
       const token = sameAsTested ? testing.test?.testToken : null;
       const proof = confirmUntested ? { confirmUntested } : token ? { testToken: token } : {};
       save.mutate(
-        { body: { settings, ...proof } },
+        { body: { settings, ...proof, ...(sendMeanwhile ? { sendMeanwhile } : {}) } },
         {
           onSuccess: (answer) => {
             form.reset(valuesOf(answer.settings, productName));
             setSavedAt(now);
+            setSendMeanwhile(false);
             onDone?.();
           },
         },
       );
     },
+    sendMeanwhile,
+    setSendMeanwhile,
     discard: () => {
       form.reset(saved);
       setPins(pinsOf(connection.settings));

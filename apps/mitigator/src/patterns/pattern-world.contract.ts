@@ -50,7 +50,8 @@ export async function openWorld() {
     pins: async () => ({ customer, patternRoot: repository.patternRoot }),
     fetch: {
       metadata: async (name) => files.get(name) ?? null,
-      target: async (path) => files.get(`targets/${path}`) ?? Buffer.alloc(0),
+      target: async (path, { from, to }) => (files.get(`targets/${path}`) ?? Buffer.alloc(0)).subarray(from, to),
+      nextSlice: async () => 1_000_000,
     },
     clock,
   });

@@ -1,17 +1,21 @@
 import type { Directive, DirectiveOutcome } from "@tms/contracts/link";
 import {
+  createDial,
   createLowerLink,
   identityInForce,
   type LinkLog,
   type LinkState,
   type LowerKeys,
   type LowerLink,
+  Pace,
+  type Paces,
   type Spool,
 } from "@tms/link/lower";
 import type { Clock } from "@tms/records";
 import type { LineWord } from "./portal-line.ts";
 import type { StoredRegistration } from "./portal-link-store.ts";
 import type { PortalSettings } from "./portal-settings.ts";
+import type { DialledProxy } from "./proxy-settings.ts";
 
 export interface LineDescription {
   version: string;
@@ -25,6 +29,7 @@ export interface LineDescription {
 export interface LinkMakerDeps {
   keys: LowerKeys;
   spool: Spool;
+  proxy: () => Promise<DialledProxy | null>;
   describe: () => LineDescription;
   /** What the portal hints at; doing it is our own affair, and repeated until it is done. */
   onHint: (kind: "look-for-patterns" | "case-changed" | "send-now") => void;
@@ -35,13 +40,32 @@ export interface LinkMakerDeps {
 
 /** Makes the lower end of the hop to the portal from what the settings page saved. */
 export function createLinkMaker(deps: LinkMakerDeps) {
-  return async function makeLink(
+  // One clock a direction, for both servers and whatever link is in force.
+  const paces: Paces = { up: new Pace(), down: new Pace() };
+  const tunePaces = ({ uploadKbits, downloadKbits }: PortalSettings) => {
+    paces.up.set(uploadKbits === null ? null : uploadKbits * 1000);
+    paces.down.set(downloadKbits === null ? null : downloadKbits * 1000);
+  };
+  return { makeLink, tune };
+
+  /** What may change while a transfer runs. */
+  function tune(link: LowerLink, settings: PortalSettings): void {
+    tunePaces(settings);
+    link.setFrequency(settings.frequencyMinutes);
+  }
+
+  async function makeLink(
     settings: PortalSettings,
     registration: StoredRegistration,
     says: LineWord,
   ): Promise<LowerLink> {
+    tunePaces(settings);
+    const proxy = await deps.proxy();
     return createLowerLink({
       keys: deps.keys,
+      dial: createDial({ proxy, paces }),
+      paces,
+      everyMinutes: settings.frequencyMinutes,
       // What the registration bought may have been renewed since.
       identity: await identityInForce(deps.keys, registration.identity),
       statusServer: settings.statusServer,
@@ -70,7 +94,7 @@ export function createLinkMaker(deps: LinkMakerDeps) {
       clock: deps.clock,
       log: deps.log,
     });
-  };
+  }
 }
 
 /** From a portal only hints count: an order from there is refused, whoever signed in to it (architecture, section 8). */

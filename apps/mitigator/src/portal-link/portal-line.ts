@@ -1,7 +1,8 @@
-import type { LinkRequest, LowerLink } from "@tms/link/lower";
+import type { LinkRequest, LowerLink, ScheduleState } from "@tms/link/lower";
 import { assertNever } from "@tms/records";
 import type { PortalLinkStore, StoredRegistration } from "./portal-link-store.ts";
 import type { PortalSettings } from "./portal-settings.ts";
+import type { DialledProxy } from "./proxy-settings.ts";
 
 /** How the line to the portal is, as the page shows it. */
 export interface LineState {
@@ -9,9 +10,17 @@ export interface LineState {
   lastHeartbeatAt: Date | null;
   lastLogsAt: Date | null;
   lastError: { at: Date; code: string; text: string; cure: string } | null;
+  /** Null while nothing is sent. */
+  schedule: ScheduleState | null;
 }
 
-const NO_LINE: LineState = { state: "awaited", lastHeartbeatAt: null, lastLogsAt: null, lastError: null };
+const NO_LINE: LineState = {
+  state: "awaited",
+  lastHeartbeatAt: null,
+  lastLogsAt: null,
+  lastError: null,
+  schedule: null,
+};
 
 /** The link to the portal: it runs as long as this mitigator is registered and sending is on, and never otherwise. */
 export interface PortalLine {
@@ -37,6 +46,9 @@ export interface LineWord {
 
 export interface PortalLineDeps {
   store: Pick<PortalLinkStore, "settings" | "registration">;
+  proxy: () => Promise<DialledProxy | null>;
+  /** Brings what may change while it runs in step with the settings. */
+  tune: (link: LowerLink, settings: PortalSettings) => void;
   makeLink: (settings: PortalSettings, registration: StoredRegistration, says: LineWord) => Promise<LowerLink>;
   /** Before the first batch after a time of sending disabled. */
   declareDisabled: (registration: StoredRegistration) => Promise<void>;
@@ -61,7 +73,7 @@ export function createPortalLine(deps: PortalLineDeps): PortalLine {
     if (running === null) return;
     const { link, word } = running;
     if (how === "say-disabled") await lastHeartbeat(link, word);
-    last = lineStateOf(link);
+    last = { ...lineStateOf(link), schedule: null };
     running = null;
     await link.stop();
   }
@@ -72,8 +84,9 @@ export function createPortalLine(deps: PortalLineDeps): PortalLine {
     if (!stored.settings.sending) return end("say-disabled");
     const { settings } = stored;
     const { statusServer, logServer, protocol } = settings;
-    const key = JSON.stringify([statusServer, logServer, protocol, registration.identity.product]);
-    if (running?.key === key && running.link.state().phase !== "refused") return;
+    const { product, certificatePem } = registration.identity;
+    const key = JSON.stringify([statusServer, logServer, protocol, product, certificatePem, await deps.proxy()]);
+    if (running?.key === key && running.link.state().phase !== "refused") return deps.tune(running.link, settings);
     await end("silently");
     const word: LastWord = { sending: "on", written: null };
     const link = await deps.makeLink(settings, registration, {
@@ -138,7 +151,7 @@ async function lastHeartbeat(link: LowerLink, word: LastWord): Promise<void> {
 
 function lineStateOf(link: LowerLink): LineState {
   const { phase, lastHeartbeatAt, lastLogsAt, lastError } = link.state();
-  return { state: nameOf(phase), lastHeartbeatAt, lastLogsAt, lastError };
+  return { state: nameOf(phase), lastHeartbeatAt, lastLogsAt, lastError, schedule: link.schedule() };
 }
 
 function nameOf(phase: ReturnType<LowerLink["state"]>["phase"]): LineState["state"] {

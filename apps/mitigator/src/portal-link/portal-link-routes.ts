@@ -4,12 +4,14 @@ import {
   portalConnectionRoutes,
   type PortalSettings as WireSettings,
 } from "@tms/contracts/mitigator";
-import { AppError } from "@tms/records";
+import { AppError, type Stream } from "@tms/records";
 import { implement } from "@tms/server-kit";
 import type { FastifyInstance } from "fastify";
 import type { LineState } from "./portal-line.ts";
-import type { PortalLinkStore } from "./portal-link-store.ts";
-import type { PortalSettings } from "./portal-settings.ts";
+import type { PortalLinkStore, StoredSettings } from "./portal-link-store.ts";
+import type { Frequency, PortalSettings } from "./portal-settings.ts";
+import type { DialledProxy } from "./proxy-settings.ts";
+import type { LineError } from "./recent-errors.ts";
 import type { createSaveSettings } from "./save-settings.ts";
 import type { ConnectionTests, RunningTest } from "./test-connection.ts";
 import type { createUnregisterPortal } from "./unregister-portal.ts";
@@ -21,8 +23,20 @@ export interface PortalLinkRouteDeps {
   unregisterPortal: ReturnType<typeof createUnregisterPortal>;
   storedPassword: () => Promise<string | null>;
   line: () => LineState;
-  spool: () => { records: number; bytes: number; oldestAt: string | null };
+  sendNow: () => void;
+  proxy: () => Promise<DialledProxy | null>;
+  spool: () => { records: number; bytes: number; maxBytes: number; oldestAt: string | null };
+  streams: () => readonly StreamFill[];
+  errors: () => readonly LineError[];
   audit: (actor: string, action: string, detail: Record<string, unknown>) => Promise<void>;
+}
+
+interface StreamFill {
+  stream: Stream;
+  spooledRecords: number;
+  spooledBytes: number;
+  oldestAt: string | null;
+  ackedAt: string | null;
 }
 
 /** The API of Services › Threat Management Services Portal. */
@@ -53,6 +67,7 @@ export function registerPortalLinkRoutes(app: FastifyInstance, deps: PortalLinkR
       password,
       testToken: body.testToken,
       confirmUntested: body.confirmUntested === true,
+      sendMeanwhile: body.sendMeanwhile === true,
     });
     const { sending, protocol, statusServer, logServer, userName } = settings;
     await deps.audit(session.userName, saved.untested ? "portal-settings.saved-untested" : "portal-settings.saved", {
@@ -62,7 +77,20 @@ export function registerPortalLinkRoutes(app: FastifyInstance, deps: PortalLinkR
       logServer: `${logServer.host}:${logServer.port}`,
       userName,
       registered: saved.registered,
+      frequencyMinutes: settings.frequencyMinutes,
+      uploadKbits: settings.uploadKbits,
+      downloadKbits: settings.downloadKbits,
+      ...(body.sendMeanwhile === true ? { sendMeanwhile: true } : {}),
     });
+    return connectionOf(deps);
+  });
+
+  implement(app, portalConnectionRoutes.sendNow, async ({ session }) => {
+    const [stored, registration] = await Promise.all([deps.store.settings(), deps.store.registration()]);
+    if (registration === null) throw new AppError("portal.not_registered");
+    if (stored?.settings.sending !== true) throw new AppError("portal.sending_disabled");
+    deps.sendNow();
+    await deps.audit(session.userName, "portal.sent-now", {});
     return connectionOf(deps);
   });
 
@@ -81,11 +109,11 @@ function registerTestRoutes(app: FastifyInstance, deps: PortalLinkRouteDeps): vo
       throw new AppError("request.malformed", { fields: [{ path: "password", message: "is needed once" }] });
     }
     await deps.audit(session.userName, "portal-connection.tested", { userName: settings.userName });
-    return testOf(deps.tests.start({ settings, password: known }));
+    return testToWire(deps.tests.start({ settings, password: known, proxy: await deps.proxy() }));
   });
-  implement(app, portalConnectionRoutes.getConnectionTest, async ({ params }) => testOf(deps.tests.get(params.id)));
+  implement(app, portalConnectionRoutes.getConnectionTest, async ({ params }) => testToWire(deps.tests.get(params.id)));
   implement(app, portalConnectionRoutes.cancelConnectionTest, async ({ params }) =>
-    testOf(await deps.tests.cancel(params.id)),
+    testToWire(await deps.tests.cancel(params.id)),
   );
 }
 
@@ -94,7 +122,7 @@ function partsOf(wire: WireSettings): { settings: PortalSettings; password: stri
   return { settings, password };
 }
 
-function testOf(test: RunningTest): ConnectionTest {
+export function testToWire(test: RunningTest): ConnectionTest {
   return {
     id: test.id,
     startedAt: test.startedAt.toISOString(),
@@ -107,7 +135,12 @@ function testOf(test: RunningTest): ConnectionTest {
 }
 
 async function connectionOf(deps: PortalLinkRouteDeps): Promise<PortalConnection> {
-  const [stored, registration] = await Promise.all([deps.store.settings(), deps.store.registration()]);
+  const [stored, registration, proxy, skipped] = await Promise.all([
+    deps.store.settings(),
+    deps.store.registration(),
+    deps.proxy(),
+    deps.store.skipped(),
+  ]);
   const line = deps.line();
   const { lastError } = line;
   return {
@@ -128,6 +161,41 @@ async function connectionOf(deps: PortalLinkRouteDeps): Promise<PortalConnection
     lastLogsAt: line.lastLogsAt?.toISOString() ?? null,
     lastError: lastError === null ? null : { ...lastError, at: lastError.at.toISOString() },
     spool: deps.spool(),
+    streams: deps.streams().map(({ stream, spooledRecords, spooledBytes, oldestAt, ackedAt }) => ({
+      stream,
+      records: spooledRecords,
+      bytes: spooledBytes,
+      oldestAt,
+      ackedAt,
+    })),
+    errors: deps
+      .errors()
+      .map((error) => ({ ...error, at: error.at.toISOString(), firstAt: error.firstAt.toISOString() })),
+    schedule: scheduleOf(line),
+    disabled: disabledOf(stored, skipped),
+    proxy: proxy === null ? null : { kind: proxy.kind, host: proxy.host, port: proxy.port },
+  };
+}
+
+function disabledOf(
+  stored: StoredSettings | null,
+  skipped: readonly { count: number }[],
+): PortalConnection["disabled"] {
+  if (stored === null || stored.disabled === null || stored.settings.sending) return null;
+  const records = skipped.reduce((sum, { count }) => sum + count, 0);
+  return { since: stored.disabled.since.toISOString(), records };
+}
+
+function scheduleOf({ schedule }: LineState): PortalConnection["schedule"] {
+  if (schedule === null) return null;
+  const { nextAt, lastRun } = schedule;
+  return {
+    everyMinutes: schedule.everyMinutes as Frequency,
+    nextAt: nextAt?.toISOString() ?? null,
+    lastRun:
+      lastRun === null
+        ? null
+        : { ...lastRun, startedAt: lastRun.startedAt.toISOString(), endedAt: lastRun.endedAt?.toISOString() ?? null },
   };
 }
 

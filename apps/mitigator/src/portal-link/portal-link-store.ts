@@ -3,8 +3,9 @@ import { newId, type RecordId, type Stream } from "@tms/records";
 import { type Generated, type Kysely, sql } from "kysely";
 import { storableJson } from "#app/storable-text.ts";
 import type { PortalSettings } from "./portal-settings.ts";
+import { createSkippedStore, type SkippedStore, type SkippedTables } from "./skipped-store.ts";
 
-export interface PortalLinkTables {
+export interface PortalLinkTables extends SkippedTables {
   portal_link_settings: {
     single: boolean;
     settings: PortalSettings;
@@ -13,6 +14,7 @@ export interface PortalLinkTables {
     saved_at: Date;
     disabled_since: Date | null;
     disabled_period: string | null;
+    send_meanwhile: boolean;
   };
   portal_link_registration: {
     single: boolean;
@@ -22,14 +24,14 @@ export interface PortalLinkTables {
     registered_at: Date;
   };
   portal_link_spooled: { id: Generated<string>; record: RecordId; stream: Stream; at_portal_since: Date | null };
-  portal_link_skipped: { source: string; stream: Stream; epoch: string; number: number; count: number | string };
 }
 
 export interface StoredSettings {
   settings: PortalSettings;
   passwordSealed: string | null;
   passwordKeptSince: Date | null;
-  disabled: { since: Date; period: string } | null;
+  /** `sendMeanwhile` = what passed by is to be sent once sending is on. */
+  disabled: { since: Date; period: string; sendMeanwhile: boolean } | null;
 }
 
 export interface StoredRegistration {
@@ -39,16 +41,9 @@ export interface StoredRegistration {
   registeredAt: Date;
 }
 
-export interface SkippedSource {
-  source: string;
-  stream: Stream;
-  epoch: string;
-  number: number;
-}
-
-export interface PortalLinkStore {
+export interface PortalLinkStore extends SkippedStore {
   settings(): Promise<StoredSettings | null>;
-  save(values: { settings: PortalSettings; passwordSealed: string | null }, now: Date): Promise<void>;
+  save(values: SavedValues, now: Date): Promise<void>;
   registration(): Promise<StoredRegistration | null>;
   register(registration: StoredRegistration): Promise<void>;
   unregister(): Promise<void>;
@@ -58,11 +53,15 @@ export interface PortalLinkStore {
   newestWaiting(stream: Stream): Promise<number | null>;
   arrived(stream: Stream, upTo: number, now: Date): Promise<void>;
   atPortalSince(record: RecordId): Promise<Date | null>;
-  /** Counts what was not sent; a repeat of the same numbers counts nothing. */
-  skip(source: SkippedSource, count: number): Promise<void>;
-  skipped(): Promise<{ stream: Stream; count: number }[]>;
-  /** Forgets what was counted and that sending was off. */
+  /** Forgets what was counted and held, and that sending was off. */
   enabled(): Promise<void>;
+}
+
+export interface SavedValues {
+  settings: PortalSettings;
+  passwordSealed: string | null;
+  /** Whether what passed by while sending was off is to be sent. */
+  sendMeanwhile: boolean;
 }
 
 export function createPortalLinkStore(db: Kysely<PortalLinkTables>): PortalLinkStore {
@@ -130,58 +129,38 @@ export function createPortalLinkStore(db: Kysely<PortalLinkTables>): PortalLinkS
         .executeTakeFirst();
       return row?.at_portal_since ?? null;
     },
-    ...skippingOf(db),
+    ...createSkippedStore(db as unknown as Kysely<SkippedTables>),
+    enabled: () => enabled(db),
   };
 }
 
-function skippingOf(db: Kysely<PortalLinkTables>): Pick<PortalLinkStore, "skip" | "skipped" | "enabled"> {
-  return {
-    skip: async (source, count) => {
-      await db
-        .insertInto("portal_link_skipped")
-        .values({ ...source, count })
-        .onConflict((conflict) =>
-          conflict
-            .columns(["source", "stream", "epoch"])
-            .doUpdateSet({ number: source.number, count: sql`portal_link_skipped.count + ${count}` })
-            .where("portal_link_skipped.number", "<", source.number),
-        )
-        .execute();
-    },
-    skipped: async () => {
-      const rows = await db
-        .selectFrom("portal_link_skipped")
-        .select(["stream", sql<string>`sum(count)`.as("total")])
-        .groupBy("stream")
-        .execute();
-      return rows.map(({ stream, total }) => ({ stream, count: Number(total) }));
-    },
-    enabled: async () => {
-      await db.transaction().execute(async (trx) => {
-        await trx.deleteFrom("portal_link_skipped").execute();
-        await trx.updateTable("portal_link_settings").set({ disabled_since: null, disabled_period: null }).execute();
-      });
-    },
-  };
+async function enabled(db: Kysely<PortalLinkTables>): Promise<void> {
+  await db.transaction().execute(async (trx) => {
+    await trx.deleteFrom("portal_link_skipped").execute();
+    await trx.deleteFrom("portal_link_held").execute();
+    await trx
+      .updateTable("portal_link_settings")
+      .set({ disabled_since: null, disabled_period: null, send_meanwhile: false })
+      .execute();
+  });
 }
+
+const EARLIER_SETTINGS = { frequencyMinutes: 15, uploadKbits: null, downloadKbits: null } as const;
 
 async function readSettings(db: Kysely<PortalLinkTables>): Promise<StoredSettings | null> {
   const row = await db.selectFrom("portal_link_settings").selectAll().executeTakeFirst();
   if (row === undefined) return null;
   const { disabled_since: since, disabled_period: period } = row;
   return {
-    settings: row.settings,
+    // Settings saved before there were such fields.
+    settings: { ...EARLIER_SETTINGS, ...row.settings },
     passwordSealed: row.password_sealed,
     passwordKeptSince: row.password_kept_since,
-    disabled: since === null || period === null ? null : { since, period },
+    disabled: since === null || period === null ? null : { since, period, sendMeanwhile: row.send_meanwhile },
   };
 }
 
-async function save(
-  db: Kysely<PortalLinkTables>,
-  values: { settings: PortalSettings; passwordSealed: string | null },
-  now: Date,
-): Promise<void> {
+async function save(db: Kysely<PortalLinkTables>, values: SavedValues, now: Date): Promise<void> {
   const before = await readSettings(db);
   const kept = values.passwordSealed === null;
   const columns = {
@@ -189,6 +168,7 @@ async function save(
     password_sealed: kept ? (before?.passwordSealed ?? null) : values.passwordSealed,
     password_kept_since: kept ? (before?.passwordKeptSince ?? null) : now,
     saved_at: now,
+    send_meanwhile: values.settings.sending && values.sendMeanwhile,
   };
   // Going on again keeps the note of when it went off, until the gap is declared (`enabled`).
   const disabled = values.settings.sending

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { AppError, type Clock } from "@tms/records";
 import { digestOfTested, type PortalSettings } from "./portal-settings.ts";
+import type { DialledProxy } from "./proxy-settings.ts";
 import type { TestTokens } from "./test-tokens.ts";
 
 export const LANES = ["logServer", "statusServer"] as const;
@@ -26,9 +27,15 @@ export interface RunningTest {
   lanes: Record<Lane, TestStep[]>;
 }
 
+export interface TestedValues {
+  settings: PortalSettings;
+  password: string;
+  proxy: DialledProxy | null;
+}
+
 /** Tests values against both servers at once; calls back whenever a step changes. */
 export type RunConnectionTest = (
-  values: { settings: PortalSettings; password: string },
+  values: TestedValues,
   watch: { onLanes: (lanes: Record<Lane, TestStep[]>) => void; signal: AbortSignal },
 ) => Promise<Record<Lane, TestStep[]>>;
 
@@ -37,7 +44,7 @@ const MAX_TESTS = 16;
 
 /** Test Connection: tests values, saves nothing, and can be watched and ended while it runs. */
 export interface ConnectionTests {
-  start(values: { settings: PortalSettings; password: string }): RunningTest;
+  start(values: TestedValues): RunningTest;
   get(id: string): RunningTest;
   cancel(id: string): Promise<RunningTest>;
   stop(): Promise<void>;
@@ -90,11 +97,7 @@ export function createConnectionTests(deps: {
     },
   };
 
-  async function follow(
-    test: RunningTest,
-    values: { settings: PortalSettings; password: string },
-    cancelled: AbortSignal,
-  ): Promise<void> {
+  async function follow(test: RunningTest, values: TestedValues, cancelled: AbortSignal): Promise<void> {
     const signal = AbortSignal.any([cancelled, AbortSignal.timeout(TEST_LIMIT_MS)]);
     const onLanes = (lanes: Record<Lane, TestStep[]>) => {
       test.lanes = lanes;
@@ -102,7 +105,7 @@ export function createConnectionTests(deps: {
     try {
       test.lanes = await deps.run(values, { onLanes, signal });
       test.ok = LANES.every((lane) => test.lanes[lane].every(({ state }) => state === "ok" || state === "not-needed"));
-      if (test.ok) test.token = deps.tokens.issue(digestOfTested(values.settings, values.password));
+      if (test.ok) test.token = deps.tokens.issue(digestOfTested(values.settings, values));
     } catch (error) {
       test.ok = false;
       if (!signal.aborted) deps.onError(error);

@@ -13,20 +13,26 @@ describe("what was tested", () => {
     userName: "acme",
     email: "ada@example.org",
     name: "Site",
+    frequencyMinutes: 15,
+    uploadKbits: null,
+    downloadKbits: null,
     caPins: ["a".repeat(64) as Sha256],
     sshHostKeys: [],
     patternRoot: "b".repeat(64) as Sha256,
     ...change,
   });
 
+  const PROXY = { kind: "socks5", host: "proxy.example", port: 1080, userName: "mill", password: "p" } as const;
+  const SECRETS = { password: "secret", proxy: null };
+
   test("a token covers just these values, for ten minutes", () => {
     const clock = new TestClock();
     const tokens = createTestTokens(clock);
-    const digest = digestOfTested(settings(), "secret");
+    const digest = digestOfTested(settings(), SECRETS);
     const { token } = tokens.issue(digest);
 
     const now = tokens.covers(token, digest);
-    const other = tokens.covers(token, digestOfTested(settings(), "Secret"));
+    const other = tokens.covers(token, digestOfTested(settings(), { ...SECRETS, password: "Secret" }));
     const invented = tokens.covers("x".repeat(32), digest);
     clock.advance(TEST_VALID_MS);
     const late = tokens.covers(token, digest);
@@ -42,17 +48,30 @@ describe("what was tested", () => {
     ["pins", { caPins: [] }],
     ["pattern root", { patternRoot: "c".repeat(64) as Sha256 }],
   ])("another %s is another test", (_name, change) => {
-    expect(digestOfTested(settings(change), "secret")).not.toBe(digestOfTested(settings(), "secret"));
+    expect(digestOfTested(settings(change), SECRETS)).not.toBe(digestOfTested(settings(), SECRETS));
   });
 
-  test("name, email and the switch need no new test", () => {
-    const changed = settings({ name: "Other", email: "bob@example.org", sending: false });
-
-    expect(digestOfTested(changed, "secret")).toBe(digestOfTested(settings(), "secret"));
+  test.each([
+    ["a proxy", null, PROXY],
+    ["its kind", PROXY, { ...PROXY, kind: "http" as const }],
+    ["its address", PROXY, { ...PROXY, host: "other.example" }],
+    ["its port", PROXY, { ...PROXY, port: 3128 }],
+    ["its password", PROXY, { ...PROXY, password: "q" }],
+  ])("%s changed is another test", (_name, proxy, other) => {
+    expect(digestOfTested(settings(), { password: "s", proxy: other })).not.toBe(
+      digestOfTested(settings(), { password: "s", proxy }),
+    );
   });
 
-  test("a registration holds until user name or root differ, or the portal refuses it", () => {
-    const registered = { userName: "acme", patternRoot: settings().patternRoot, refused: false };
+  test("name, email, frequency, bandwidth and the switch need no new test", () => {
+    const tuned = { frequencyMinutes: 240, uploadKbits: 64, downloadKbits: 128 } as const;
+    const changed = settings({ name: "Other", email: "bob@example.org", sending: false, ...tuned });
+
+    expect(digestOfTested(changed, SECRETS)).toBe(digestOfTested(settings(), SECRETS));
+  });
+
+  test("a registration holds until user name or root differ, it expired, or the portal refuses it", () => {
+    const registered = { userName: "acme", patternRoot: settings().patternRoot, refused: false, expired: false };
 
     const judged = [
       needsRegistration(settings(), registered),
@@ -60,9 +79,10 @@ describe("what was tested", () => {
       needsRegistration(settings({ userName: "acme2" }), registered),
       needsRegistration(settings({ patternRoot: "c".repeat(64) as Sha256 }), registered),
       needsRegistration(settings(), { ...registered, refused: true }),
+      needsRegistration(settings(), { ...registered, expired: true }),
       needsRegistration(settings(), null),
     ];
 
-    expect(judged).toEqual([false, false, true, true, true, true]);
+    expect(judged).toEqual([false, false, true, true, true, true, true]);
   });
 });

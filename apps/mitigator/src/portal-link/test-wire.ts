@@ -19,7 +19,7 @@ export function newLanes(): Record<Lane, TestStep[]> {
 }
 
 /** Runs the link's own test with the values of the page. */
-export const runConnectionTest: RunConnectionTest = async ({ settings, password }, watch) => {
+export const runConnectionTest: RunConnectionTest = async ({ settings, password, proxy }, watch) => {
   const lanes = newLanes();
   const { logServer, statusServer } = await testConnection(
     {
@@ -27,6 +27,7 @@ export const runConnectionTest: RunConnectionTest = async ({ settings, password 
       logServer: { ...settings.logServer, protocol: settings.protocol },
       userName: settings.userName,
       password,
+      proxy,
       caPins: settings.caPins,
       sshHostKeys: settings.sshHostKeys,
     },

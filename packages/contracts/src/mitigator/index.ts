@@ -35,6 +35,7 @@ export {
   portalConnectionRoutes,
   portalConnectionSchema,
   portalSettingsSchema,
+  type ReadDetails,
   TEST_STEPS,
   testStepSchema,
 } from "./portal-connection.ts";

@@ -1,3 +1,4 @@
+import { STREAMS } from "@tms/records";
 import { z } from "zod";
 import { JSON_LIMIT, READ_LIMIT } from "../console.ts";
 import { connectionDetailsSchema } from "../link/connection.ts";
@@ -59,6 +60,10 @@ const detailsSettingsSchema = portalSettingsSchema.pick({
   patternRoot: true,
 });
 
+const readDetailsSchema = z.object({ ssl: detailsSettingsSchema, ssh: detailsSettingsSchema });
+/** Connection details as values for the form, for either protocol. */
+export type ReadDetails = z.infer<typeof readDetailsSchema>;
+
 export const TEST_STEPS = [
   "name-look-up",
   "proxy",
@@ -115,6 +120,27 @@ export const portalConnectionSchema = z.object({
     maxBytes: countSchema,
     oldestAt: instantSchema.nullable(),
   }),
+  /** What of each stream waits, and up to which number the portal has it. */
+  streams: z.array(
+    z.object({
+      stream: z.enum(STREAMS),
+      records: countSchema,
+      bytes: countSchema,
+      oldestAt: instantSchema.nullable(),
+      ackedAt: instantSchema.nullable(),
+    }),
+  ),
+  /** What went wrong since the start, newest first; the same again in a row is one entry. */
+  errors: z.array(
+    z.object({
+      at: instantSchema,
+      firstAt: instantSchema,
+      times: countSchema,
+      code: z.string(),
+      text: z.string(),
+      cure: z.string(),
+    }),
+  ),
   /** Null while nothing is sent. */
   schedule: z
     .object({
@@ -221,6 +247,6 @@ export const portalConnectionRoutes = {
     identity: ADMINISTRATOR,
     limit: JSON_LIMIT,
     body: connectionDetailsSchema,
-    response: z.object({ ssl: detailsSettingsSchema, ssh: detailsSettingsSchema }),
+    response: readDetailsSchema,
   }),
 };

@@ -3,8 +3,10 @@ export { createPatternMirror } from "../patterns/index.ts";
 export { type BatchTransport, type LogServerAddress, readBatchAnswer } from "./batch-transport.ts";
 export { makeCertificateRequest } from "./certificate-request.ts";
 export { CONNECTION_STEPS, type ConnectionStep, LANES, type Lane, type StepReport } from "./connection-steps.ts";
+export { createLowerLink, type LowerLinkDeps } from "./create-lower-link.ts";
 export { type Address, authorityOf } from "./dial/address.ts";
 export { createDial, type Dial, dialDirectly } from "./dial/dial.ts";
+export { openTunnel, type Tunnel } from "./dial/open-tunnel.ts";
 export { type Bandwidth, Pace } from "./dial/pace.ts";
 export type { Paces } from "./dial/paced-socket.ts";
 export { PROXY_KINDS, type ProxyKind, type ProxySettings } from "./dial/proxy-settings.ts";
@@ -16,13 +18,11 @@ export type { LinkRequest } from "./link-request.ts";
 export { createLowerKeys, type LowerKeys } from "./lower-keys.ts";
 export {
   composeLowerLink,
-  createLowerLink,
   type LinkDeps,
   type LinkLog,
   type LinkParts,
   type LinkState,
   type LowerLink,
-  type LowerLinkDeps,
 } from "./lower-link.ts";
 export { type ProbedAuthority, probeAuthority } from "./probe-authority.ts";
 export { probeHostKey } from "./probe-host-key.ts";

@@ -1,38 +1,16 @@
-import { createApiClient } from "@tms/contracts";
-import {
-  type Directive,
-  type DirectiveOutcome,
-  type HeartbeatAnswer,
-  type HeartbeatRequest,
-  linkRenew,
-} from "@tms/contracts/link";
-import {
-  AppError,
-  type Clock,
-  type DirectiveId,
-  ERRORS,
-  type ProductId,
-  systemTimers,
-  type Timers,
-} from "@tms/records";
-import type { BatchTransport, LogServerAddress } from "./batch-transport.ts";
-import { createBatchTransport } from "./create-batch-transport.ts";
-import { type Address, hostInUrl } from "./dial/address.ts";
-import { type Dial, dialDirectly } from "./dial/dial.ts";
-import type { Paces } from "./dial/paced-socket.ts";
+import type { Directive, DirectiveOutcome, HeartbeatAnswer } from "@tms/contracts/link";
+import { AppError, type Clock, type DirectiveId, ERRORS, type Timers } from "@tms/records";
+import type { BatchTransport } from "./batch-transport.ts";
 import { type HeartbeatDeps, HeartbeatLoop, type LowerDescription } from "./heartbeat-loop.ts";
-import { Line, type LineParts } from "./line.ts";
-import { errorOfApi, fetchOver } from "./link-http.ts";
-import { LinkMemory } from "./link-memory.ts";
+import type { LinkMemory } from "./link-memory.ts";
 import { backoffMs, isPassingFailure } from "./link-outcome.ts";
-import { createLinkRequest, type LinkRequest } from "./link-request.ts";
+import type { LinkRequest } from "./link-request.ts";
 import { LogSender } from "./log-sender.ts";
 import type { LowerKeys } from "./lower-keys.ts";
 import type { StoredIdentity } from "./register-lower.ts";
-import { createRenewal, type Renewal } from "./renewal.ts";
-import { type ScheduleState, SendSchedule } from "./send-schedule.ts";
+import type { Renewal } from "./renewal.ts";
+import { type ScheduleState, SendSchedule, scheduleReport, spreadOf } from "./send-schedule.ts";
 import type { Spool } from "./spool/spool-port.ts";
-import { createTlsAgent } from "./tls-client.ts";
 import { Wake } from "./wake.ts";
 
 /** How the link is, for a screen. */
@@ -48,18 +26,6 @@ export interface LinkState {
 export interface LinkLog {
   info(fields: object, text: string): void;
   warn(fields: object, text: string): void;
-}
-
-export interface LowerLinkDeps extends LinkDeps {
-  keys: LowerKeys;
-  identity: StoredIdentity;
-  statusServer: Address;
-  /** null = nothing is sent up. */
-  logServer: LogServerAddress | null;
-  /** Default: directly. */
-  dial?: Dial;
-  /** The clocks that `dial` counts by; downloads ask by them. */
-  paces?: Paces;
 }
 
 /** What a link needs to know and may call, over whatever line it speaks. */
@@ -95,7 +61,6 @@ export interface LowerLink {
 }
 
 const MAX_WAIT_SECONDS = 50;
-const RENEW_TIMEOUT_MS = 30_000;
 /** An order that waits for the line is tried at least this often. */
 const MAX_RETRY_MS = 15_000;
 const MIN_RETRY_MS = 100;
@@ -115,59 +80,7 @@ export interface LinkParts {
   close(): Promise<void>;
 }
 
-/** The lower end of a hop: heartbeats up, directives down, logs up, and typed requests. */
-export function createLowerLink(deps: LowerLinkDeps): LowerLink {
-  const memory = LinkMemory.open(deps.keys.directory);
-  const baseUrl = `https://${hostInUrl(deps.statusServer.host)}:${deps.statusServer.port}`;
-  const line = new Line(openLine(deps, deps.identity));
-  const client = createApiClient(
-    { renew: linkRenew },
-    { baseUrl, fetch: fetchOver(line.requests, { timeoutMs: RENEW_TIMEOUT_MS }) },
-  );
-  return composeLowerLink(deps, {
-    memory,
-    baseUrl,
-    fetch: (options) => line.fetch(options),
-    transport: line.transport,
-    request: createLinkRequest(line.requests, {
-      baseUrl,
-      down: deps.paces?.down,
-      keyChanges: () => line.changes,
-    }),
-    renewal: createRenewal({
-      keys: deps.keys,
-      identity: deps.identity,
-      ask: (body) =>
-        client.renew({ body }).catch((error: unknown) => {
-          throw errorOfApi(error);
-        }),
-      changeOver: (identity) => line.changeOver(openLine(deps, identity)),
-      onFailure: (error) => deps.log.warn({ code: error.code, details: error.details }, "the renewal failed"),
-      timers: systemTimers,
-      random: deps.random ?? Math.random,
-    }),
-    timers: systemTimers,
-    close: () => line.close(),
-  });
-}
-
-/** Connections with the keys and the certificate that are in force. */
-function openLine(deps: LowerLinkDeps, identity: StoredIdentity): LineParts {
-  const trust = {
-    caPem: identity.caPem,
-    certificatePem: identity.certificatePem,
-    privateKeyPem: deps.keys.tlsPrivatePem,
-  };
-  const dial = deps.dial ?? dialDirectly;
-  const { keys, logServer } = deps;
-  return {
-    heartbeat: createTlsAgent(trust, { connections: 1, dial, urgent: true }),
-    requests: createTlsAgent(trust, { dial }),
-    transport: logServer === null ? null : createBatchTransport(logServer, { keys, identity, dial }),
-  };
-}
-
-/** The same over other parts. */
+/** The lower end of a hop: heartbeats up, directives down, logs up, and typed requests, over the given parts. */
 export function composeLowerLink(deps: LinkDeps, parts: LinkParts): LowerLink {
   return new Link(deps, parts);
 }
@@ -417,20 +330,4 @@ function lastAcknowledged(spool: Spool): Date | null {
     .report()
     .flatMap((report) => (report.ackedAt === null ? [] : [new Date(report.ackedAt).getTime()]));
   return known.length === 0 ? null : new Date(Math.max(...known));
-}
-
-/** The same for one product at every start, and different between products. */
-function spreadOf(product: ProductId): number {
-  return Number.parseInt(product.slice(-8), 16) / 2 ** 32;
-}
-
-function scheduleReport({ everyMinutes, nextAt, lastRun }: ScheduleState): HeartbeatRequest["schedule"] {
-  return {
-    everyMinutes,
-    nextAt: nextAt?.toISOString() ?? null,
-    lastRun:
-      lastRun === null
-        ? null
-        : { ...lastRun, startedAt: lastRun.startedAt.toISOString(), endedAt: lastRun.endedAt?.toISOString() ?? null },
-  };
 }

@@ -1,4 +1,5 @@
-import type { AppError, Clock, Epoch, Stream, Timers } from "@tms/records";
+import type { HeartbeatRequest } from "@tms/contracts/link";
+import type { AppError, Clock, Epoch, ProductId, Stream, Timers } from "@tms/records";
 import type { SpoolReport } from "./spool/spool-port.ts";
 
 // When logs leave: at once, or in runs. A run takes along what was spooled when it began and then ends, so that a busy
@@ -149,4 +150,21 @@ export class SendSchedule {
     };
     wait(clock.now());
   }
+}
+
+/** The same for one product at every start, and different between products. */
+export function spreadOf(product: ProductId): number {
+  return Number.parseInt(product.slice(-8), 16) / 2 ** 32;
+}
+
+/** The same as it travels with a heartbeat. */
+export function scheduleReport({ everyMinutes, nextAt, lastRun }: ScheduleState): HeartbeatRequest["schedule"] {
+  return {
+    everyMinutes,
+    nextAt: nextAt?.toISOString() ?? null,
+    lastRun:
+      lastRun === null
+        ? null
+        : { ...lastRun, startedAt: lastRun.startedAt.toISOString(), endedAt: lastRun.endedAt?.toISOString() ?? null },
+  };
 }

@@ -61,7 +61,12 @@ test("serves the hop below the files of its state, and a second mirror verifies 
   const repo = repository();
   const { mirror } = await mirrorOf(repo);
   await mirror.refresh();
-  const below = { ...repo, fetch: { metadata: mirror.metadataFile, target: mirror.target } };
+  const fetch: PatternFetch = {
+    metadata: mirror.metadataFile,
+    target: async (path, { from, to }) => (await mirror.target(path)).subarray(from, to),
+    nextSlice: async () => 4,
+  };
+  const below = { ...repo, fetch };
 
   const { mirror: agent } = await mirrorOf(below);
   const { targets } = await agent.refresh();

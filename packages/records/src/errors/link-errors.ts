@@ -205,6 +205,12 @@ export const LINK_ERRORS = {
     text: "This mitigator is not registered to a portal.",
     cure: "Register it under Services, Threat Management Services Portal.",
   },
+  "settings.password_again": {
+    status: 422,
+    level: "info",
+    text: "The certificate expired while sending was off.",
+    cure: "Type the password of the connection details: it buys a new certificate.",
+  },
   "settings.untested": {
     status: 409,
     level: "info",

@@ -74,6 +74,18 @@ export const PROXY_ERRORS = {
     text: "The proxy works, but could not reach the server.",
     cure: "Check the server's address and port, and that the proxy's network leads there.",
   },
+  "proxy.password_again": {
+    status: 422,
+    level: "info",
+    text: "The stored password belongs to the saved proxy and user name.",
+    cure: "Type the password of this proxy.",
+  },
+  "proxy.portal_first": {
+    status: 409,
+    level: "info",
+    text: "The test goes to the portal's servers, and their addresses are not saved yet.",
+    cure: "Save the proxy, then test under Threat Management Services Portal: that test goes through it.",
+  },
   "proxy.tunnel_closed": {
     status: 502,
     level: "warn",

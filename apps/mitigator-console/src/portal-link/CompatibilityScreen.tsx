@@ -1,0 +1,31 @@
+import { CompatibilityPanel, Page } from "@tms/console-kit";
+import type { ReactNode } from "react";
+import { useSession } from "../session-context.ts";
+import { useWords } from "../words.ts";
+import { ServiceTabs } from "./ServiceTabs.tsx";
+
+/** Which versions of portal, mitigator and agent work together. */
+export function CompatibilityScreen(): ReactNode {
+  const words = useWords();
+  const { session } = useSession();
+  return (
+    <Page
+      crumbs={[{ label: words("menu.services") }, { label: words("menu.portal") }]}
+      title={words("menu.portal")}
+      plainTitle={words("menu.portal")}
+    >
+      <ServiceTabs current="compatibility" />
+      <CompatibilityPanel
+        words={{
+          title: words("portal.tab.compatibility"),
+          portal: words("compatibility.portal"),
+          mitigators: words("compatibility.mitigators"),
+          agents: words("compatibility.agents"),
+          protocol: words("compatibility.protocol"),
+          span: (from, to) => words("compatibility.span", { from, to }),
+        }}
+        note={words("compatibility.note", { version: session.version })}
+      />
+    </Page>
+  );
+}

@@ -1,0 +1,135 @@
+import { createDial, type LowerKeys, registerLower, SPOOL_LIMITS, type Spool } from "@tms/link/lower";
+import type { Clock } from "@tms/records";
+import type { SecretBox } from "@tms/server-kit";
+import {
+  type ConnectionTests,
+  createConnectionTests,
+  createSaveProxy,
+  createSaveSettings,
+  createTestTokens,
+  createUnregisterPortal,
+  type DialledProxy,
+  newLanes,
+  type PortalLinkRouteDeps,
+  type ProxyRouteDeps,
+  type ProxyStore,
+  proxyInForce,
+  registrationRequest,
+  runConnectionTest,
+} from "#app/portal-link/index.ts";
+import type { Site, SiteLog, SiteStores } from "./compose-site.ts";
+import { VERSION } from "./version.ts";
+
+export interface SettingsParts {
+  stores: SiteStores;
+  site: Site;
+  secrets: SecretBox;
+  keys: LowerKeys;
+  spool: Spool;
+  instanceId: string;
+  proxy: () => Promise<DialledProxy | null>;
+  writeAudit: (actor: string, action: string, subject: string, detail?: Record<string, unknown>) => Promise<void>;
+  clock: Clock;
+  log: SiteLog;
+}
+
+// Binds each sealed password to its place, so that it opens nowhere else.
+const PASSWORD_BOUND = "portal_link_settings.password";
+const PROXY_PASSWORD_BOUND = "portal_link_proxy.password";
+
+/** Reads the proxy in force, its password opened. */
+export function createProxyReader(store: ProxyStore, secrets: SecretBox): () => Promise<DialledProxy | null> {
+  return () => proxyInForce({ store, secrets: boxFor(secrets, PROXY_PASSWORD_BOUND) });
+}
+
+export interface SettingsPages {
+  portal: PortalLinkRouteDeps;
+  proxy: ProxyRouteDeps;
+  /** Those that may be running when we stop. */
+  tests: ConnectionTests;
+}
+
+/** What the pages under Services need. */
+export function composeSettings(parts: SettingsParts): SettingsPages {
+  const { stores, site, clock, secrets } = parts;
+  const tokens = createTestTokens(clock);
+  const { proxy } = parts;
+  const box = boxFor(secrets, PASSWORD_BOUND);
+  const proxyBox = boxFor(secrets, PROXY_PASSWORD_BOUND);
+  const storedPassword = async () => {
+    const sealed = (await stores.portal.settings())?.passwordSealed ?? null;
+    return sealed === null ? null : box.open(sealed);
+  };
+  const auditPortal = (actor: string, action: string, detail: Record<string, unknown>) =>
+    parts.writeAudit(actor, action, "portal", detail);
+  const tests = createConnectionTests({
+    run: runConnectionTest,
+    tokens,
+    newLanes,
+    onError: (error) => parts.log.error({ err: error }, "a connection test failed"),
+    clock,
+  });
+  const portal: PortalLinkRouteDeps = {
+    store: stores.portal,
+    tests,
+    saveSettings: createSaveSettings({
+      store: stores.portal,
+      tokens,
+      secrets: box,
+      proxy,
+      register: async ({ settings, password }) =>
+        registerLower({
+          keys: parts.keys,
+          dial: createDial({ proxy: await proxy() }),
+          statusServer: settings.statusServer,
+          caPins: settings.caPins,
+          patternRoot: settings.patternRoot,
+          request: registrationRequest(settings, { password, instanceId: parts.instanceId, version: VERSION }),
+        }),
+      isRefused: () => site.line.state().state === "refused",
+      apply: () => site.line.apply(),
+      clock,
+    }),
+    unregisterPortal: createUnregisterPortal({
+      store: stores.portal,
+      tellPortal: () => site.line.unregister(),
+      apply: () => site.line.apply(),
+    }),
+    storedPassword,
+    line: () => site.line.state(),
+    sendNow: () => site.line.sendNow(),
+    proxy,
+    spool: () => spoolFill(parts.spool),
+    streams: () => parts.spool.report(),
+    errors: () => site.errors.list(),
+    audit: auditPortal,
+  };
+  const proxyPage: ProxyRouteDeps = {
+    proxies: stores.proxies,
+    portal: stores.portal,
+    tests,
+    secrets: proxyBox,
+    saveProxy: createSaveProxy({ store: stores.proxies, secrets: proxyBox, apply: () => site.line.apply(), clock }),
+    storedPassword,
+    audit: auditPortal,
+  };
+  return { portal, proxy: proxyPage, tests };
+}
+
+function boxFor(secrets: SecretBox, bound: string) {
+  return {
+    seal: (text: string) => secrets.seal(text, bound),
+    open: (sealed: string) => secrets.open(sealed, bound),
+  };
+}
+
+function spoolFill(spool: Spool): { records: number; bytes: number; maxBytes: number; oldestAt: string | null } {
+  const reports = spool.report();
+  const oldest = reports.flatMap(({ oldestAt }) => (oldestAt === null ? [] : [oldestAt])).sort();
+  return {
+    records: reports.reduce((sum, one) => sum + one.spooledRecords, 0),
+    bytes: reports.reduce((sum, one) => sum + one.spooledBytes, 0),
+    maxBytes: SPOOL_LIMITS.maxBytes * spool.streams.length,
+    oldestAt: oldest[0] ?? null,
+  };
+}

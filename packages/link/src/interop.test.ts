@@ -31,7 +31,8 @@ async function vendor(portal: FakePortal) {
   return { agent, directory, records, sealed, file, product: agent.identity.product };
 }
 
-test.skipIf(!has("curl"))("curl delivers a batch over HTTPS (skipped without curl)", async () => {
+test("curl delivers a batch over HTTPS", async ({ skip }) => {
+  if (!has("curl")) skip("curl is not installed");
   await using portal = await FakePortal.start();
   const { agent, directory, records, sealed, file, product } = await vendor(portal);
   await writeFile(join(directory, "ca.pem"), agent.identity.caPem);
@@ -51,7 +52,8 @@ test.skipIf(!has("curl"))("curl delivers a batch over HTTPS (skipped without cur
   expect(await portal.records(product, STREAM)).toEqual(records);
 });
 
-test.skipIf(!has("sftp"))("OpenSSH sftp delivers a batch and ends (skipped without sftp)", async () => {
+test("OpenSSH sftp delivers a batch and ends", async ({ skip }) => {
+  if (!has("sftp")) skip("sftp is not installed");
   await using portal = await FakePortal.start();
   const { agent, directory, records, sealed, file, product } = await vendor(portal);
   const key = join(directory, "key");
@@ -76,7 +78,8 @@ test.skipIf(!has("sftp"))("OpenSSH sftp delivers a batch and ends (skipped witho
   expect(await portal.records(product, STREAM)).toEqual(records);
 });
 
-test.skipIf(!has("scp"))("OpenSSH scp puts a file with exit status 0 (skipped without scp)", async () => {
+test("OpenSSH scp puts a file with exit status 0", async ({ skip }) => {
+  if (!has("scp")) skip("scp is not installed");
   await using portal = await FakePortal.start();
   const { agent, directory, file, product } = await vendor(portal);
   const key = join(directory, "key");

@@ -114,6 +114,7 @@ async function openAgent(
 const IDENTITY_REFUSALS: readonly string[] = [
   "link.identity_unknown",
   "link.identity_revoked",
+  "link.identity_clone",
   "link.identity_expired",
 ];
 

@@ -1,5 +1,8 @@
-import { identityInForce } from "@tms/link/lower";
-import { type DirectiveId, newId } from "@tms/records";
+import { cp, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createLowerKeys, createLowerLink, identityInForce, type LowerLink, openSpool } from "@tms/link/lower";
+import { type DirectiveId, newId, STREAMS, systemClock } from "@tms/records";
 import { FakePortal, makeThreatEvent, type TestDatabase } from "@tms/testkit";
 import { expect, onTestFinished, test } from "vitest";
 import type { MitigatorTables } from "./app.ts";
@@ -38,7 +41,7 @@ async function open() {
     const answer = await callLink(port, as, { method: "GET", path: "/link/v1/patterns/metadata/none.json" });
     return (JSON.parse(answer.body) as { code: string }).code;
   };
-  return { portal, database, site, enrol, ask };
+  return { portal, database, site, enrol, ask, token };
 }
 
 async function orderRenewal(database: TestDatabase<MitigatorTables>, agent: TestAgent): Promise<void> {
@@ -135,6 +138,80 @@ test("an agent that a person removes hears it in its open long poll; the typed n
   expect(agent.link.state().lastError?.code).toBe("link.identity_revoked");
   expect(other.link.state().phase).toBe("connected");
   expect((await site.api.mitigatorAudit({ query: {} })).rows.map((row) => row.action)).toContain("agent.removed");
+});
+
+/** Another machine with a copy of the agent's directory. */
+async function cloneOf(agent: TestAgent): Promise<LowerLink> {
+  const directory = await mkdtemp(join(tmpdir(), "tms-agent-copy-"));
+  await cp(join(agent.keys.directory, ".."), directory, { recursive: true });
+  const keys = await createLowerKeys(join(directory, "keys"));
+  const spool = await openSpool({ directory: join(directory, "spool"), streams: STREAMS, clock: systemClock });
+  const address = agent.address;
+  const link = createLowerLink({
+    keys,
+    identity: await identityInForce(keys, agent.identity),
+    statusServer: address,
+    logServer: { ...address, protocol: "ssl" },
+    spool,
+    describe: () => ({
+      version: "1.0.0",
+      host: "the-copy",
+      instanceId: crypto.randomUUID(),
+      ready: { ok: true, reasons: [] },
+      sending: "on",
+    }),
+    onDirective: async ({ id }) => ({ id, ok: true }),
+    clock: systemClock,
+    log: { info: () => {}, warn: () => {} },
+    maxWaitSeconds: 1,
+  });
+  onTestFinished(async () => {
+    await link.stop();
+    await spool.close();
+    await rm(directory, { recursive: true, force: true });
+  });
+  return link;
+}
+
+test("a copied agent is found out; both are refused, and the keys that they share enrol nobody again", async () => {
+  const { site, enrol, token } = await open();
+  const agent = await enrol();
+  await until(async () => agent.link.state().phase === "connected");
+  const clone = await cloneOf(agent);
+
+  clone.start();
+  // Its long poll must not hold the answer to the challenge up.
+  await until(async () => {
+    agent.link.sendNow();
+    return agent.link.state().phase === "refused" && clone.state().phase === "refused";
+  });
+  const sameKeys = await codeOf(enrolAgent(token, { directory: join(agent.keys.directory, "..") }));
+
+  expect([agent.link.state().lastError?.code, clone.state().lastError?.code]).toEqual([
+    "link.identity_clone",
+    "link.identity_clone",
+  ]);
+  expect(sameKeys).toBe("link.identity_clone");
+  const audited = (await site.api.mitigatorAudit({ query: {} })).rows.map((row) => row.action);
+  expect(audited.filter((action) => action === "agent.clone-found")).toHaveLength(1);
+});
+
+test("a mitigator that the portal knows as one of two becomes another product when its settings are saved again", async () => {
+  const { portal, site } = await open();
+  const [first] = [...portal.products.values()];
+  await portal.until(() => portal.heartbeats.length > 0);
+  const instance = portal.heartbeats[0]?.instanceId;
+  portal.registrations.setCloned(first?.peer.product ?? newId());
+  await until(async () => (await site.api.getPortalConnection({})).state === "refused");
+
+  await site.api.savePortalConnection({ body: { settings: settingsFor(portal), confirmUntested: true } });
+  const [, second] = [...portal.products.values()];
+  await portal.until(() => portal.heartbeats.some((one) => one.instanceId !== instance));
+
+  expect(second?.peer.product).not.toBe(first?.peer.product);
+  expect(second?.spki).not.toBe(first?.spki);
+  expect(second?.peer.signingKeySpki).not.toEqual(first?.peer.signingKeySpki);
+  expect(second?.request.instanceId).not.toBe(first?.request.instanceId);
 });
 
 async function codeOf(call: Promise<unknown>): Promise<string> {

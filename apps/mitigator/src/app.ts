@@ -1,8 +1,7 @@
-import { join } from "node:path";
 import type { EventRow } from "@tms/contracts";
 import type { Authority } from "@tms/link";
 import type { LowerKeys, Spool } from "@tms/link/lower";
-import { createBatchIntake, createIdentityChanges } from "@tms/link/upper";
+import { createIdentityChanges } from "@tms/link/upper";
 import { type Clock, MITIGATION_STATUSES, type MitigationStatus } from "@tms/records";
 import type { Audit, SecretBox } from "@tms/server-kit";
 import type { FastifyInstance } from "fastify";
@@ -14,16 +13,11 @@ import {
   createAgentStore,
   createAtWork,
   createBatchStore,
-  createEnrolAgent,
   createMakeEnrolmentToken,
   createOrderStore,
   createRemoveAgent,
-  createRenewAgent,
-  createTakeHeartbeat,
   encodeToken,
-  type Issuer,
   type OrderTables,
-  registerAgentListener,
   registerTokenRoutes,
 } from "#app/agents/index.ts";
 import { registerAuditRoutes } from "#app/audit/index.ts";
@@ -31,26 +25,21 @@ import {
   type CaseTables,
   caseToWire,
   createCaseStore,
-  createReceivePackage,
   createSubmitCase,
-  packagePortOf,
   registerCaseRoutes,
 } from "#app/cases/index.ts";
 import {
   createEndpointStore,
   createListEndpoints,
   type EndpointTables,
-  isConnected,
   registerEndpointRoutes,
   silenceMsOf,
 } from "#app/endpoints/index.ts";
 import {
   type ConsentKey,
   createPatternStore,
-  createServePatterns,
   deploymentToWire,
   type PatternTables,
-  patternPortOf,
   registerPatternRoutes,
 } from "#app/patterns/index.ts";
 import {
@@ -71,9 +60,11 @@ import {
   type ThreatLogTables,
   UNRESOLVED,
 } from "#app/threat-log/index.ts";
+import { type AgentParts, listenToAgents } from "./compose-agents.ts";
 import { composeSettings, createProxyReader } from "./compose-settings.ts";
-import { composeSite, type Site, type SiteLog, type SiteStores } from "./compose-site.ts";
+import { composeSite, type SiteLog, type SiteStores } from "./compose-site.ts";
 import { createCaseSubjects } from "./compose-subjects.ts";
+import type { Instance } from "./instance-id.ts";
 import { VERSION } from "./version.ts";
 
 export type MitigatorTables = AgentTables &
@@ -94,7 +85,8 @@ export interface AppDeps {
   spool: Spool;
   consentKey: ConsentKey;
   recoveryRecipient: string | null;
-  instanceId: string;
+  /** Names this installation. */
+  instance: Instance;
   heartbeatSeconds: number;
   /** Addresses under which agents reach us; known once the listener is up. */
   agentAddresses: () => { host: string; port: number }[];
@@ -165,76 +157,7 @@ function narrow<Tables>(db: Kysely<MitigatorTables>): Kysely<Tables> {
   return db as unknown as Kysely<Tables>;
 }
 
-type Parts = AppDeps & {
-  stores: SiteStores;
-  news: ReturnType<typeof createAgentNews>;
-  atWork: ReturnType<typeof createAtWork>;
-  identityChanges: ReturnType<typeof createIdentityChanges>;
-  site: Site;
-  proxy: ReturnType<typeof createProxyReader>;
-  writeAudit: (actor: string, action: string, subject: string, detail?: Record<string, unknown>) => Promise<void>;
-};
-
-function listenToAgents(app: FastifyInstance, parts: Parts): void {
-  const { stores, site, clock } = parts;
-  const silenceMs = silenceMsOf(parts.heartbeatSeconds);
-  const issuer: Issuer = { issueClient: (ask) => parts.authority.issueClient({ ...ask, days: CERTIFICATE_DAYS }) };
-  const enrolAgent = createEnrolAgent({
-    agents: stores.agents,
-    issuer,
-    site: site.sitePins,
-    onEnrolled: (agent, { host, address, version }) =>
-      stores.endpoints.enrolled(agent.endpoint, { host, address, agentVersion: version }, clock.now()),
-    clock,
-  });
-  const takeHeartbeat = createTakeHeartbeat({
-    agents: stores.agents,
-    orders: stores.orders,
-    onSeen: async (endpoint, facts) => {
-      const before = await stores.endpoints.get(endpoint);
-      const silence = { now: clock.now(), silenceMs };
-      await stores.endpoints.seen(endpoint, facts, silence);
-      if (before === null || !isConnected(before, silence)) site.wake("arrivals");
-    },
-    onOutcomes: () => site.wake("orders"),
-    clock,
-  });
-  const receive = createReceivePackage({
-    cases: stores.cases,
-    shelf: site.cases.shelf,
-    onReceived: () => site.wake("cases"),
-    clock,
-  });
-  const serve = createServePatterns({
-    source: site.patterns.source,
-    patterns: stores.patterns,
-    countRequest: (endpoint) => stores.endpoints.countPatternRequest(endpoint),
-  });
-  registerAgentListener(app, {
-    agents: stores.agents,
-    orders: stores.orders,
-    batches: stores.batches,
-    news: parts.news,
-    atWork: parts.atWork,
-    enrolAgent,
-    renewAgent: createRenewAgent({ agents: stores.agents, issuer }),
-    takeHeartbeat,
-    identityChanges: parts.identityChanges,
-    intake: createBatchIntake({
-      directory: join(parts.dataDir, "agent-batches"),
-      store: stores.batches.intake,
-      clock,
-    }),
-    packages: packagePortOf(join(parts.dataDir, "uploads"), receive),
-    patterns: patternPortOf(serve),
-    caPem: parts.authority.caPem,
-    audit: parts.writeAudit,
-    clock,
-  });
-}
-
-/** An agent renews at two thirds of it. */
-const CERTIFICATE_DAYS = 90;
+type Parts = AppDeps & AgentParts & { proxy: ReturnType<typeof createProxyReader> };
 
 function serveMitigation(app: FastifyInstance, parts: Parts): void {
   const { stores, site, clock } = parts;

@@ -1,5 +1,12 @@
-import { createDial, type LowerKeys, registerLower, SPOOL_LIMITS, type Spool } from "@tms/link/lower";
-import type { Clock } from "@tms/records";
+import {
+  createDial,
+  type LowerKeys,
+  registerLower,
+  SPOOL_LIMITS,
+  type Spool,
+  type StoredIdentity,
+} from "@tms/link/lower";
+import { AppError, type Clock } from "@tms/records";
 import type { SecretBox } from "@tms/server-kit";
 import {
   type ConnectionTests,
@@ -11,6 +18,7 @@ import {
   type DialledProxy,
   newLanes,
   type PortalLinkRouteDeps,
+  type PortalSettings,
   type ProxyRouteDeps,
   type ProxyStore,
   proxyInForce,
@@ -18,6 +26,7 @@ import {
   runConnectionTest,
 } from "#app/portal-link/index.ts";
 import type { Site, SiteLog, SiteStores } from "./compose-site.ts";
+import type { Instance } from "./instance-id.ts";
 import { VERSION } from "./version.ts";
 
 export interface SettingsParts {
@@ -26,7 +35,7 @@ export interface SettingsParts {
   secrets: SecretBox;
   keys: LowerKeys;
   spool: Spool;
-  instanceId: string;
+  instance: Instance;
   proxy: () => Promise<DialledProxy | null>;
   writeAudit: (actor: string, action: string, subject: string, detail?: Record<string, unknown>) => Promise<void>;
   clock: Clock;
@@ -77,15 +86,7 @@ export function composeSettings(parts: SettingsParts): SettingsPages {
       tokens,
       secrets: box,
       proxy,
-      register: async ({ settings, password }) =>
-        registerLower({
-          keys: parts.keys,
-          dial: createDial({ proxy: await proxy() }),
-          statusServer: settings.statusServer,
-          caPins: settings.caPins,
-          patternRoot: settings.patternRoot,
-          request: registrationRequest(settings, { password, instanceId: parts.instanceId, version: VERSION }),
-        }),
+      register: (values) => registerHere(parts, values),
       isRefused: () => site.line.state().state === "refused",
       apply: () => site.line.apply(),
       clock,
@@ -114,6 +115,26 @@ export function composeSettings(parts: SettingsParts): SettingsPages {
     audit: auditPortal,
   };
   return { portal, proxy: proxyPage, tests };
+}
+
+/** Registers this installation. A copy of another one is refused as such, and becomes one that shares nothing with it. */
+async function registerHere(
+  { keys, instance, proxy }: SettingsParts,
+  { settings, password }: { settings: PortalSettings; password: string },
+): Promise<StoredIdentity> {
+  const { statusServer, caPins, patternRoot } = settings;
+  const dial = createDial({ proxy: await proxy() });
+  const register = (freshKeys: boolean) => {
+    const request = registrationRequest(settings, { password, instanceId: instance.current(), version: VERSION });
+    return registerLower({ keys, freshKeys, dial, statusServer, caPins, patternRoot, request });
+  };
+  try {
+    return await register(false);
+  } catch (error) {
+    if (!(error instanceof AppError) || error.code !== "link.identity_clone") throw error;
+  }
+  await instance.renew();
+  return register(true);
 }
 
 function boxFor(secrets: SecretBox, bound: string) {

@@ -56,6 +56,7 @@ import { consentsByPolicy, type MitigationSettingsStore } from "#app/tasks/index
 import type { ThreatLogStore } from "#app/threat-log/index.ts";
 import { type LoopName, type Loops, startLoops } from "./compose-loops.ts";
 import { createDeploymentSubjects } from "./compose-subjects.ts";
+import type { Instance } from "./instance-id.ts";
 import { VERSION } from "./version.ts";
 
 export interface SiteStores {
@@ -85,7 +86,7 @@ export interface SiteDeps {
   spool: Spool;
   consentKey: ConsentKey;
   /** Names this installation; also the source of the threat events that it originates. */
-  instanceId: string;
+  instance: Instance;
   heartbeatSeconds: number;
   /** The proxy in force. */
   proxy: () => Promise<DialledProxy | null>;
@@ -124,7 +125,7 @@ export function composeSite(deps: SiteDeps) {
     describe: () => ({
       version: VERSION,
       host: hostname(),
-      instanceId: deps.instanceId,
+      instanceId: deps.instance.current(),
       agents: live.agents,
       reasons: live.loops?.reasons() ?? [],
     }),
@@ -247,12 +248,13 @@ function composePatterns(site: Parts) {
     },
     clock,
   });
-  const ownId = site.instanceId as ProductId;
+  // Of this process: a source must not change while it numbers its records.
+  const ownId = site.instance.current();
   const flushOutbox = createFlushOutbox({
     patterns: stores.patterns,
     log: (record, at) => stores.log.insertEvents([{ record, receivedAt: at, clockOffsetMs: null }]),
     spool: (number, record) =>
-      site.upwards.records({ source: ownId, stream: "threat-events", epoch: site.instanceId as Epoch, number }, [
+      site.upwards.records({ source: ownId as ProductId, stream: "threat-events", epoch: ownId as Epoch, number }, [
         record,
       ]),
     clock,

@@ -25,7 +25,7 @@ import { registerAccountRoutes } from "#app/accounts/index.ts";
 import { openConsentKey } from "#app/patterns/index.ts";
 import { createApp, type MitigatorTables } from "./app.ts";
 import { type Config, readConfig, secretKeyFileOf } from "./config.ts";
-import { openInstanceId } from "./instance-id.ts";
+import { openInstance } from "./instance-id.ts";
 import { VERSION } from "./version.ts";
 
 const MIGRATIONS = fileURLToPath(new URL("../migrations", import.meta.url));
@@ -75,7 +75,7 @@ await runMain("The Threat Mitigator", async (_stop, opened) => {
       spool,
       consentKey: await openConsentKey(keysDir),
       recoveryRecipient: config.recoveryRecipient,
-      instanceId: await openInstanceId(dataDir),
+      instance: await openInstance(dataDir),
       heartbeatSeconds: config.lineSettings.heartbeatSeconds,
       agentAddresses: () => [{ host: config.publicHost, port: config.publicAgentsPort ?? agentPort.bound }],
       secrets: createSecretBox({ keyFile: secretKeyFileOf(config, process.env) }),

@@ -32,6 +32,7 @@ import { sql } from "kysely";
 import { registerAccountRoutes } from "#app/accounts/index.ts";
 import { openConsentKey } from "#app/patterns/index.ts";
 import { type App, createApp, type MitigatorTables } from "./app.ts";
+import { openInstance } from "./instance-id.ts";
 
 // A whole mitigator for tests, in this process: real database, real listeners, real keys.
 
@@ -85,7 +86,7 @@ export async function startTestSite(where: {
       spool,
       consentKey: await openConsentKey(join(directory, "keys")),
       recoveryRecipient: null,
-      instanceId: "3b241101-e2bb-4255-8caf-4136c566a962",
+      instance: await openInstance(directory),
       heartbeatSeconds: 60,
       agentAddresses: () => [{ host: "127.0.0.1", port: (listeners.agents.server.address() as AddressInfo).port }],
       secrets: createSecretBox({ keyFile: join(directory, "keys", "secret-key") }),
@@ -200,6 +201,7 @@ export interface TestAgent {
   keys: LowerKeys;
   identity: StoredIdentity;
   endpoint: EndpointId;
+  address: { host: string; port: number };
   spool: Spool;
   link: LowerLink;
   directives: Directive[];
@@ -262,6 +264,7 @@ export async function enrolAgent(
     keys,
     identity,
     endpoint: identity.endpoint,
+    address,
     spool,
     link,
     directives,

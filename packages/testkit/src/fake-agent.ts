@@ -33,6 +33,7 @@ export interface FakeAgentOptions {
   spoolLimits?: Partial<SpoolLimits>;
   onDirective?(directive: Directive): Promise<DirectiveOutcome>;
   maxWaitSeconds?: number;
+  host?: string;
 }
 
 interface Made {
@@ -54,7 +55,7 @@ export class FakeAgent {
   readonly directory: string;
   readonly #options: FakeAgentOptions;
   readonly #seen = new Changes();
-  readonly instanceId: string;
+  instanceId: string;
 
   private constructor(options: FakeAgentOptions, made: Made) {
     this.#options = options;
@@ -71,23 +72,18 @@ export class FakeAgent {
     const directory = options.directory ?? (await mkdtemp(join(tmpdir(), "tms-agent-")));
     const keys = await createLowerKeys(join(directory, "keys"));
     const instanceId = crypto.randomUUID();
-    const { portal } = options;
-    const identity = await registerLower({
-      keys,
-      statusServer: { host: portal.host, port: portal.ports.status },
-      caPins: [portal.authority.spkiPin],
-      patternRoot: portal.patternRoot,
-      request: {
-        credentials: { kind: "password", userName: portal.userName, password: portal.password },
-        kind: "mitigator",
-        version: "1.0.0",
-        host: "fake-agent",
-        instanceId,
-        name: "Fake agent",
-      },
-    });
+    const identity = await registerAt(options.portal, { keys, instanceId });
     const spool = await openFakeSpool(options, directory);
     return new FakeAgent(options, { directory, keys, identity, instanceId, spool });
+  }
+
+  /** Another installation over a copy of the directory as it lies there: a clone, or a backup that was put back. */
+  static async over(directory: string, like: FakeAgent, change: Partial<FakeAgentOptions> = {}): Promise<FakeAgent> {
+    const options = { ...like.#options, ...change, directory };
+    const keys = await createLowerKeys(join(directory, "keys"));
+    const identity = await identityInForce(keys, like.identity);
+    const spool = await openFakeSpool(options, directory);
+    return new FakeAgent(options, { directory, keys, identity, instanceId: like.instanceId, spool });
   }
 
   /** Opens spool and link on what lies in the directory: what a new process does. */
@@ -125,6 +121,15 @@ export class FakeAgent {
     this.link.start();
   }
 
+  /** The cure of a clone: other keys, another instance, another product. */
+  async registerAnew(): Promise<void> {
+    await this.stop();
+    this.instanceId = crypto.randomUUID();
+    const { portal } = this.#options;
+    this.identity = await registerAt(portal, { keys: this.keys, instanceId: this.instanceId, freshKeys: true });
+    await this.open();
+  }
+
   async stop(): Promise<void> {
     await this.link.stop();
     await this.spool.close();
@@ -152,7 +157,7 @@ export class FakeAgent {
   #describe(): LowerDescription {
     return {
       version: "1.0.0",
-      host: "fake-agent",
+      host: this.#options.host ?? "fake-agent",
       instanceId: this.instanceId,
       ready: { ok: true, reasons: [] },
       sending: "on",
@@ -163,6 +168,27 @@ export class FakeAgent {
     this.directives.push(directive);
     return (await this.#options.onDirective?.(directive)) ?? { id: directive.id, ok: true };
   }
+}
+
+function registerAt(
+  portal: FakePortal,
+  by: { keys: LowerKeys; instanceId: string; freshKeys?: boolean },
+): Promise<StoredIdentity> {
+  return registerLower({
+    keys: by.keys,
+    statusServer: { host: portal.host, port: portal.ports.status },
+    caPins: [portal.authority.spkiPin],
+    patternRoot: portal.patternRoot,
+    ...(by.freshKeys === undefined ? {} : { freshKeys: by.freshKeys }),
+    request: {
+      credentials: { kind: "password", userName: portal.userName, password: portal.password },
+      kind: "mitigator",
+      version: "1.0.0",
+      host: "fake-agent",
+      instanceId: by.instanceId,
+      name: "Fake agent",
+    },
+  });
 }
 
 function openFakeSpool(options: FakeAgentOptions, directory: string): Promise<Spool> {

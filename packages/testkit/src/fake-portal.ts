@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { createHash, randomUUID } from "node:crypto";
 import { copyFile, mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -14,13 +14,18 @@ import type {
 } from "@tms/contracts/link";
 import { type Authority, createAuthority, createSshHostKey, type SshHostKey } from "@tms/link";
 import {
+  arrivingStart,
   type BatchIntake,
   createBatchIntake,
   createSshLogServer,
+  type Hearing,
+  hearingOf,
   heartbeatDigest,
   type IdentitySource,
-  judgeHeartbeat,
-  type KnownHeartbeat,
+  isTaken,
+  type Judgement,
+  judgeStart,
+  type KnownStart,
   type Peer,
   readBatchRecords,
   registerLogServer,
@@ -58,7 +63,11 @@ export interface FakePortalOptions {
   answeredPatternRoot?: Sha256;
   sshLimits?: Partial<SshLimits>;
   batchBytes?: number;
+  /** How long a start in force must be silent before another takes over. */
+  silenceMs?: number;
 }
+
+const DEFAULT_SILENCE_MS = 180_000;
 
 /**
  * A portal for tests: a real server on loopback that speaks the real protocol through the upper door, with its tables
@@ -69,7 +78,11 @@ export class FakePortal {
   readonly userName = "acme";
   readonly password = "correct-horse-battery";
   readonly store = new FakeIntakeStore();
+  /** Those that were taken. */
   readonly heartbeats: HeartbeatRequest[] = [];
+  /** What each heartbeat was judged to be. */
+  readonly judged: Judgement["kind"][] = [];
+  readonly starts = new Map<ProductId, KnownStart>();
   readonly outcomes: DirectiveOutcome[] = [];
   readonly packages: { meta: PackageMetadata; file: string }[] = [];
   readonly custody: string[] = [];
@@ -86,7 +99,6 @@ export class FakePortal {
   ports = { status: 0, ssl: 0, ssh: 0 };
   readonly #options: FakePortalOptions;
   readonly #clock: Clock;
-  readonly #known = new Map<ProductId, KnownHeartbeat>();
   readonly #directives = new Map<ProductId, Directive[]>();
   readonly #waiters = new Set<() => void>();
   readonly #seen = new Changes();
@@ -268,7 +280,7 @@ export class FakePortal {
       renew: (peer, request) => this.registrations.renew(peer, request),
       unregister: async (peer) => this.setRegistration(peer.product, "unregistered"),
       heartbeats: {
-        accept: (peer, request) => this.#acceptHeartbeat(peer, request),
+        accept: (peer, request, from) => this.#acceptHeartbeat(peer, request, from),
         answer: async (peer) => this.#answer(peer),
         waitForNews: (_peer, signal) => this.#wait(signal),
       },
@@ -302,19 +314,34 @@ export class FakePortal {
     };
   }
 
-  async #acceptHeartbeat(peer: Peer, request: HeartbeatRequest): Promise<void> {
-    const judged = judgeHeartbeat(this.#known.get(peer.product) ?? null, request);
-    if (judged === "replayed") throw new AppError("link.counter_replayed", { counter: request.counter });
-    if (judged === "retry") return;
-    const { start, counter } = request;
-    this.#known.set(peer.product, { start, counter, digest: heartbeatDigest(request) });
+  async #acceptHeartbeat(peer: Peer, request: HeartbeatRequest, from: { address: string }): Promise<Hearing> {
+    const { product } = peer;
+    const at = this.#clock.now();
+    const known = this.starts.get(product) ?? null;
+    const judged = judgeStart(known, arrivingStart(request, { ...from, contentDigest: heartbeatDigest(request) }), {
+      nowMs: at.getTime(),
+      silenceMs: this.#options.silenceMs ?? DEFAULT_SILENCE_MS,
+      newChallenge: randomUUID(),
+    });
+    this.starts.set(
+      product,
+      isTaken(judged.kind) || known === null ? judged.after : { ...known, watch: judged.after.watch },
+    );
+    if (judged.kind === "clone") this.registrations.setCloned(product);
+    this.judged.push(judged.kind);
+    const hearing = hearingOf(judged, { product, at });
+    if (isTaken(judged.kind)) this.#takeHeartbeat(peer, request);
+    this.#changed();
+    return hearing;
+  }
+
+  #takeHeartbeat(peer: Peer, request: HeartbeatRequest): void {
     this.heartbeats.push(request);
     this.outcomes.push(...request.outcomes);
     const done = new Set(request.outcomes.map((outcome) => outcome.id));
     const left = (this.#directives.get(peer.product) ?? []).filter((directive) => !done.has(directive.id));
     this.#directives.set(peer.product, left);
     for (const report of request.streams) this.store.announce(peer.product, report.stream, report.epoch);
-    this.#changed();
   }
 
   #answer(peer: Peer): HeartbeatAnswer {

@@ -20,6 +20,7 @@ export interface FakeProduct {
   spki: Sha256;
   sshKey: string;
   request: RegisterRequest;
+  isCloned: boolean;
   /** Keys that were renewed and not used yet. */
   next: { spki: Sha256; sshKey: string; certificateNotAfter: Date } | null;
 }
@@ -66,6 +67,14 @@ export class FakeRegistrations {
     onChange: (listener) => this.#changes.onChange(listener),
   };
 
+  /** Two installations proved to hold this identity. */
+  setCloned(product: ProductId): void {
+    const known = this.products.get(product);
+    if (known === undefined) return;
+    known.isCloned = true;
+    this.#changes.tell(product);
+  }
+
   setRegistration(product: ProductId, registration: Registration): void {
     const known = this.products.get(product);
     if (known === undefined) return;
@@ -76,12 +85,13 @@ export class FakeRegistrations {
   #lookUp(matches: (product: FakeProduct) => boolean): PeerLookup {
     const found = [...this.products.values()].find(matches);
     if (found === undefined) return { kind: "unknown" };
-    const { peer, registration, certificateNotAfter } = found;
+    const { peer, registration, certificateNotAfter, isCloned } = found;
     return {
       kind: "known",
       peer: { ...peer, customerExpired: this.customerExpired },
       registration,
       certificateNotAfter,
+      isCloned,
     };
   }
 
@@ -95,6 +105,9 @@ export class FakeRegistrations {
     const endpoint = credentials.kind === "password" ? null : (request.endpoint ?? newId<EndpointId>());
     const product = newId<ProductId>();
     const issued = await this.#issue(product, request.certificateRequest);
+    if ([...this.products.values()].some((one) => one.isCloned && one.spki === issued.spki)) {
+      throw new AppError("link.identity_clone");
+    }
     const signingKeySpki = Buffer.from(request.signingKey, "base64");
     this.products.set(product, {
       peer: { customer, product, endpoint, kind: request.kind, signingKeySpki, customerExpired: false },
@@ -103,6 +116,7 @@ export class FakeRegistrations {
       spki: issued.spki,
       sshKey: request.sshPublicKey.split(" ")[1] ?? "",
       request,
+      isCloned: false,
       next: null,
     });
     this.#deps.onChange();

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { enrolmentTokenSchema } from "@tms/contracts/link";
 import { createLowerKeys, type LowerKeys, loadIdentity, registerLower, type StoredIdentity } from "@tms/link/lower";
 import { AppError, type Clock, type EndpointId } from "@tms/records";
@@ -41,7 +42,7 @@ export async function enrol(options: {
   const pins = pinsOf({ ...token, tokenId: token.id }, before);
   // Pinned before the first connection: what is believed comes from the token alone.
   await keepPins(options.directory, pins);
-  const identity = await registerAtFirst(options, { keys, pins, secret: token.secret, stored });
+  const identity = await registerEvenAsCopy(options, { keys, pins, secret: token.secret, stored });
   if (identity.endpoint === null) throw new AppError("link.refused", { reason: "no endpoint id was given" });
   if (identity.customer !== pins.customer) throw new AppError("link.pin_mismatch", { pinned: "customer" });
   return { keys, identity, endpoint: identity.endpoint, pins };
@@ -72,12 +73,27 @@ function parseToken(text: string) {
   }
 }
 
+/** A copy of another machine's directory is refused as such: it becomes an endpoint of its own, which shares nothing. */
+async function registerEvenAsCopy(
+  options: { directory: string; host: string; version: string; signal: AbortSignal },
+  with_: { keys: LowerKeys; pins: Pins; secret: string; stored: StoredIdentity | null },
+): Promise<StoredIdentity> {
+  try {
+    return await registerAtFirst(options, with_);
+  } catch (error) {
+    if (!(error instanceof AppError) || error.code !== "link.identity_clone") throw error;
+  }
+  with_.pins.instanceId = randomUUID();
+  await keepPins(options.directory, with_.pins);
+  return registerAtFirst(options, { ...with_, stored: null, freshKeys: true });
+}
+
 /** A token may name several addresses of the mitigator; the first that answers is taken. */
 async function registerAtFirst(
   options: { host: string; version: string; signal: AbortSignal },
-  with_: { keys: LowerKeys; pins: Pins; secret: string; stored: StoredIdentity | null },
+  with_: { keys: LowerKeys; pins: Pins; secret: string; stored: StoredIdentity | null; freshKeys?: boolean },
 ): Promise<StoredIdentity> {
-  const { keys, pins, secret, stored } = with_;
+  const { keys, pins, secret, stored, freshKeys = false } = with_;
   const request = {
     credentials: { kind: "token", id: pins.tokenId, secret },
     kind: "agent",
@@ -90,7 +106,15 @@ async function registerAtFirst(
   for (const statusServer of pins.addresses) {
     try {
       const { caPin, patternRoot } = pins;
-      return await registerLower({ keys, statusServer, caPins: [caPin], patternRoot, request, signal: options.signal });
+      return await registerLower({
+        keys,
+        freshKeys,
+        statusServer,
+        caPins: [caPin],
+        patternRoot,
+        request,
+        signal: options.signal,
+      });
     } catch (error) {
       if (!(error instanceof AppError) || !LINE_PROBLEMS.includes(error.code)) throw error;
       unreachable = error;

@@ -9,6 +9,7 @@ import type {
 import { mitigationRoutes } from "@tms/contracts/mitigator";
 import { BATCH_LIMITS } from "@tms/link";
 import {
+  arrivingStart,
   type BatchIntake,
   type createIdentityChanges,
   heartbeatDigest,
@@ -72,7 +73,7 @@ export function registerAgentListener(app: FastifyInstance, deps: AgentListenerD
         deps.atWork.run(() =>
           deps.takeHeartbeat(
             { product: peer.product, endpoint: endpointOf(peer), address: from.address },
-            heartbeatOf(request),
+            heartbeatOf(request, from),
           ),
         ),
       // A poll that a stop has released still asks for its answer.
@@ -115,6 +116,7 @@ function identityOf(
             peer: peerOf(agent),
             registration: agent.registration,
             certificateNotAfter: agent.certificateNotAfter,
+            isCloned: agent.clonedAt !== null,
           };
     },
     // Agents send over HTTPS only; there is no SSH listener on this hop.
@@ -189,11 +191,9 @@ function answerOf(
 
 const DEFAULT_PACKAGE_BYTES = 1024 * 1024 * 1024;
 
-function heartbeatOf(request: HeartbeatRequest) {
+function heartbeatOf(request: HeartbeatRequest, from: { address: string }) {
   return {
-    start: request.start,
-    counter: request.counter,
-    digest: heartbeatDigest(request),
+    arriving: arrivingStart(request, { ...from, contentDigest: heartbeatDigest(request) }),
     version: request.version,
     host: request.host,
     localTime: new Date(request.localTime),

@@ -1,3 +1,4 @@
+import { isTaken, type Judgement, type KnownStart, type LastOfStart, type StartWatch } from "@tms/link/upper";
 import {
   AppError,
   type CustomerId,
@@ -7,6 +8,7 @@ import {
   type Sha256,
 } from "@tms/records";
 import { type Kysely, sql } from "kysely";
+import { storableJson } from "#app/storable-text.ts";
 import type { Agent, Allowance } from "./agent.ts";
 import type { EnrolmentStore } from "./enrol-agent.ts";
 import type { KeptToken } from "./enrolment-token.ts";
@@ -30,6 +32,9 @@ interface AgentTable {
   clock_offset_ms: number;
   next_tls_spki: Sha256 | null;
   next_certificate_not_after: Date | null;
+  earlier_starts: LastOfStart[];
+  watch: StartWatch | null;
+  cloned_at: Date | null;
 }
 
 export interface AgentTables {
@@ -48,10 +53,6 @@ export interface AgentTables {
 }
 
 export interface HeartbeatMark {
-  start: string;
-  counter: number;
-  /** Of the whole request: a retry says the same. */
-  digest: Sha256;
   clockOffsetMs: number;
   announced: readonly { stream: string; epoch: string; sealedTo: number }[];
 }
@@ -64,11 +65,14 @@ export interface AgentStore extends EnrolmentStore, TokenStore, RenewalStore {
   /** The same by a person's hand. */
   revoke(product: ProductId): Promise<void>;
   /**
-   * Notes a heartbeat.
-   *
-   * @returns "taken", "repeated" for a retry of the last one, "replayed" for a counter that was passed already, or used for something else.
+   * Locks the agent's row, lets `decide` judge, and notes the heartbeat in the same transaction. Of a start that is not
+   * in force only the watch is noted, and that it is a clone.
    */
-  markHeartbeat(product: ProductId, mark: HeartbeatMark): Promise<"taken" | "repeated" | "replayed">;
+  markHeartbeat(
+    product: ProductId,
+    mark: HeartbeatMark,
+    decide: (known: KnownStart | null) => Judgement,
+  ): Promise<Judgement>;
 }
 
 export function createAgentStore(db: Kysely<AgentTables>): AgentStore {
@@ -112,10 +116,18 @@ export function createAgentStore(db: Kysely<AgentTables>): AgentStore {
     enrol: (tokenId, agent) => enrol(db, tokenId, agent),
     end: (product) => endAs(db, product, "unregistered"),
     revoke: (product) => endAs(db, product, "revoked"),
-    markHeartbeat: (product, mark) => markHeartbeat(db, product, mark),
+    markHeartbeat: (product, mark, decide) => markHeartbeat(db, product, { mark, decide }),
   };
 }
 
+/** A new enrolment begins anew: what was known of starts says nothing about it. */
+const NO_STARTS = {
+  start_id: null,
+  counter: null,
+  earlier_starts: "[]" as never,
+  watch: null,
+  cloned_at: null,
+} as const;
 const NO_RENEWAL = { next_tls_spki: null, next_certificate_not_after: null } as const;
 
 async function endAs(
@@ -187,8 +199,8 @@ async function enrol(db: Kysely<AgentTables>, tokenId: string, agent: Agent): Pr
     };
     await trx
       .insertInto("agents_agents")
-      .values({ endpoint: agent.endpoint, ...facts, clock_offset_ms: 0 })
-      .onConflict((conflict) => conflict.column("endpoint").doUpdateSet({ ...facts, start_id: null, counter: null }))
+      .values({ endpoint: agent.endpoint, ...facts, ...NO_STARTS, clock_offset_ms: 0 })
+      .onConflict((conflict) => conflict.column("endpoint").doUpdateSet({ ...facts, ...NO_STARTS }))
       .execute();
     return true;
   });
@@ -197,39 +209,62 @@ async function enrol(db: Kysely<AgentTables>, tokenId: string, agent: Agent): Pr
 async function markHeartbeat(
   db: Kysely<AgentTables>,
   product: ProductId,
-  mark: HeartbeatMark,
-): Promise<"taken" | "repeated" | "replayed"> {
+  by: { mark: HeartbeatMark; decide: (known: KnownStart | null) => Judgement },
+): Promise<Judgement> {
   return db.transaction().execute(async (trx) => {
     const row = await trx
       .selectFrom("agents_agents")
-      .select(["start_id", "counter", "heartbeat_digest"])
+      .select(["start_id", "counter", "heartbeat_digest", "earlier_starts", "watch"])
       .where("product", "=", product)
       .forUpdate()
       .executeTakeFirstOrThrow();
-    if (row.start_id === mark.start && row.counter !== null) {
-      const before = Number(row.counter);
-      if (before === mark.counter && row.heartbeat_digest === mark.digest) return "repeated";
-      if (before >= mark.counter) return "replayed";
-    }
+    const judgement = by.decide(knownOf(row));
+    const { kind, after } = judgement;
+    if (kind === "retry" || kind === "replayed") return judgement;
+    const clone = kind === "clone" ? { cloned_at: sql<Date>`coalesce(cloned_at, now())` } : {};
+    const state = isTaken(kind)
+      ? {
+          start_id: after.start,
+          counter: after.counter,
+          heartbeat_digest: after.contentDigest as Sha256,
+          earlier_starts: storableJson([...after.earlier]),
+          clock_offset_ms: by.mark.clockOffsetMs,
+        }
+      : clone;
     await trx
       .updateTable("agents_agents")
-      .set({
-        start_id: mark.start,
-        counter: mark.counter,
-        heartbeat_digest: mark.digest,
-        clock_offset_ms: mark.clockOffsetMs,
-      })
+      .set({ ...state, watch: after.watch === null ? null : storableJson(after.watch) })
       .where("product", "=", product)
       .execute();
-    for (const { stream, epoch, sealedTo } of mark.announced) {
-      await trx
-        .insertInto("agents_announced")
-        .values({ product, stream, epoch, sealed_to: sealedTo })
-        .onConflict((conflict) => conflict.columns(["product", "stream"]).doUpdateSet({ epoch, sealed_to: sealedTo }))
-        .execute();
-    }
-    return "taken";
+    if (isTaken(kind)) await announce(trx, product, by.mark.announced);
+    return judgement;
   });
+}
+
+function knownOf(row: {
+  start_id: string | null;
+  counter: string | number | null;
+  heartbeat_digest: Sha256 | null;
+  earlier_starts: LastOfStart[];
+  watch: StartWatch | null;
+}): KnownStart | null {
+  if (row.start_id === null || row.counter === null) return null;
+  const { start_id: start, heartbeat_digest: digest, earlier_starts: earlier, watch } = row;
+  return { start, counter: Number(row.counter), contentDigest: digest ?? "", earlier, watch };
+}
+
+async function announce(
+  trx: Kysely<AgentTables>,
+  product: ProductId,
+  announced: HeartbeatMark["announced"],
+): Promise<void> {
+  for (const { stream, epoch, sealedTo } of announced) {
+    await trx
+      .insertInto("agents_announced")
+      .values({ product, stream, epoch, sealed_to: sealedTo })
+      .onConflict((conflict) => conflict.columns(["product", "stream"]).doUpdateSet({ epoch, sealed_to: sealedTo }))
+      .execute();
+  }
 }
 
 function agentOf(row: AgentTable): Agent {
@@ -245,5 +280,6 @@ function agentOf(row: AgentTable): Agent {
     certificateNotAfter: row.certificate_not_after,
     enrolledAt: row.enrolled_at,
     clockOffsetMs: row.clock_offset_ms,
+    clonedAt: row.cloned_at,
   };
 }

@@ -17,6 +17,8 @@ export interface Agent {
   certificateNotAfter: Date;
   enrolledAt: Date;
   clockOffsetMs: number;
+  /** Since when two installations are known to hold this identity. */
+  clonedAt: Date | null;
 }
 
 export type OrderKind = "scan" | "collect" | "apply-pattern" | "undo" | "look-for-patterns" | "send-now" | "renew";

@@ -57,8 +57,9 @@ export interface Issuer {
  * E1 An endpoint id is kept only by whoever holds the TLS key that it had; the certificate request proves that.
  * E2 A use is counted in the same transaction that stores the agent, so that two at once never share the last use.
  * E3 A key that is known already and names no endpoint gets its own endpoint back: enrolling twice is one agent.
+ * E4 A key that two machines hold gets nothing: each of them comes back with keys of its own, and gets its own endpoint.
  *
- * @throws {AppError} `link.token_*`, `link.endpoint_taken`, `link.csr_invalid`, `portal.not_registered`.
+ * @throws {AppError} `link.token_*`, `link.endpoint_taken`, `link.identity_clone`, `link.csr_invalid`, `portal.not_registered`.
  */
 export function createEnrolAgent(deps: {
   agents: EnrolmentStore;
@@ -94,6 +95,7 @@ export function createEnrolAgent(deps: {
       certificateNotAfter: issued.notAfter,
       enrolledAt: now,
       clockOffsetMs: 0,
+      clonedAt: null,
     };
     if (!(await deps.agents.enrol(token.id, agent))) throw new AppError("link.token_used_up", { id: token.id });
     await deps.onEnrolled(agent, request);
@@ -103,6 +105,9 @@ export function createEnrolAgent(deps: {
 
 async function endpointFor(request: EnrolmentRequest, spki: Sha256, agents: EnrolmentStore): Promise<EndpointId> {
   const holder = await agents.agentBySpki(spki);
+  if (holder !== null && holder.clonedAt !== null) {
+    throw new AppError("link.identity_clone", { endpoint: holder.endpoint });
+  }
   if (request.endpoint === null) return holder?.endpoint ?? newId<EndpointId>();
   const named = await agents.agentOf(request.endpoint);
   if (named === null || named.tlsSpki !== spki) {

@@ -8,6 +8,7 @@ export {
   type PortalLinkTables,
   type StoredRegistration,
 } from "./portal-link-store.ts";
+export type { PortalSettings } from "./portal-settings.ts";
 export { type ProxyRouteDeps, registerProxyRoutes } from "./proxy-routes.ts";
 export { createSaveProxy, type DialledProxy, type ProxyStore, proxyInForce } from "./proxy-settings.ts";
 export { createProxyStore, type ProxyTables } from "./proxy-store.ts";

@@ -29,6 +29,7 @@ import { paths } from "../paths.ts";
 import { useSession } from "../session-context.ts";
 import { useWords } from "../words.ts";
 import { CompletenessPanel } from "./CompletenessPanel.tsx";
+import { IdentityPanel } from "./IdentityPanel.tsx";
 import { StateWhy } from "./product-cells.tsx";
 
 export function ProductScreen(): ReactNode {
@@ -77,6 +78,7 @@ function LoadedProduct(props: { product: ProductView }): ReactNode {
       <ProductFacts product={product} />
       <div className="tms-columns" style={{ "--right": "372px" } as object}>
         <div>
+          <IdentityPanel product={product} />
           <StatePanel product={product} />
           <CompletenessPanel product={product} />
         </div>
@@ -191,7 +193,10 @@ function StatePanel(props: { product: ProductView }): ReactNode {
 function CertificatePanel(props: { product: ProductView }): ReactNode {
   const words = useWords();
   const { now, zone } = useClock();
-  const { certificate, sshFingerprint, registration } = props.product;
+  const { session } = useSession();
+  const { certificate, sshFingerprint, registration, id } = props.product;
+  const renew = api.useAct("renewProduct");
+  const mayRenew = session.role === "administrator" && registration !== "unregistered" && registration !== "revoked";
   const leftMs = new Date(certificate.notAfter).getTime() - now.getTime();
   const state =
     leftMs <= 0
@@ -215,6 +220,18 @@ function CertificatePanel(props: { product: ProductView }): ReactNode {
           [words("certificate.serial"), <ForeignText key="n" text={certificate.serial} mono truncate="hash" />],
         ]}
       />
+      {mayRenew ? (
+        <Button
+          variant="default"
+          size="compact-sm"
+          mt="sm"
+          onClick={() => renew.mutate({ params: { id } })}
+          disabled={renew.isPending || renew.isSuccess}
+        >
+          {words(renew.isSuccess ? "certificate.renewAsked" : "certificate.renew")}
+        </Button>
+      ) : null}
+      <ProblemLine error={renew.error} />
     </Panel>
   );
 }

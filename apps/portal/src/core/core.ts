@@ -43,6 +43,7 @@ import {
 } from "#app/patterns/index.ts";
 import {
   createIdentityCache,
+  createRefuseClone,
   createRegisterProduct,
   createRegistrationStore,
   createRemoveProduct,
@@ -74,7 +75,8 @@ export const PROVIDER: ProviderScope = { provider: true };
 
 /** All slices' stores and use cases, put together once; servers and worker take what they need from it. */
 export function createCore(deps: CoreDeps) {
-  const heartbeats = heartbeatPart(deps);
+  const refuseClone = refuseClonePart(deps);
+  const heartbeats = heartbeatPart(deps, refuseClone);
   const customers = customerPart(deps);
   const registration = registrationPart(deps, customers);
   const cases = casePart(deps, heartbeats);
@@ -106,7 +108,15 @@ export function createCore(deps: CoreDeps) {
 }
 export type Core = ReturnType<typeof createCore>;
 
-function heartbeatPart({ db, clock, log }: CoreDeps) {
+function refuseClonePart({ db, audit }: CoreDeps) {
+  return createRefuseClone({
+    store: createRegistrationStore(db),
+    onFound: ({ customer }, product) =>
+      audit.write({ actor: "the portal", action: "product.clone-found", subject: product, detail: {}, customer }),
+  });
+}
+
+function heartbeatPart({ db, clock, log }: CoreDeps, onClone: ReturnType<typeof refuseClonePart>) {
   const store = createHeartbeatStore(db);
   const lastSeen = createLastSeenWriter({
     store,
@@ -119,7 +129,7 @@ function heartbeatPart({ db, clock, log }: CoreDeps) {
     store,
     lastSeen,
     waiters: createNewsWaiters(),
-    record: createRecordHeartbeat({ store, lastSeen, acceptance: acceptanceOf, clock }),
+    record: createRecordHeartbeat({ store, lastSeen, acceptance: acceptanceOf, onClone, clock }),
     giveDirective: createGiveDirectives({ store, clock, newId: () => newId<DirectiveId>() }),
   };
 }

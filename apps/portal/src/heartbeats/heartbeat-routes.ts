@@ -1,7 +1,7 @@
 import type { HeartbeatAnswer, HeartbeatRequest, Position } from "@tms/contracts/link";
-import type { Peer } from "@tms/link/upper";
+import { type Hearing, hearingOf, type Judgement, type Peer } from "@tms/link/upper";
 import type { Clock, CustomerScope, ProductId } from "@tms/records";
-import type { Acceptance, Heartbeat } from "./heartbeat.ts";
+import type { Heartbeat } from "./heartbeat.ts";
 import type { Directive } from "./ledger.ts";
 import type { NewsWaiters } from "./wait-for-news.ts";
 
@@ -16,7 +16,7 @@ export interface HeartbeatRouteDeps {
     scope: CustomerScope,
     from: { product: ProductId; address: string },
     heartbeat: Heartbeat,
-  ): Promise<Acceptance>;
+  ): Promise<Judgement>;
   waitingDirectives(scope: CustomerScope, product: ProductId): Promise<Directive[]>;
   positions(scope: CustomerScope, product: ProductId): Promise<Position[]>;
   waiters: NewsWaiters;
@@ -26,8 +26,11 @@ export interface HeartbeatRouteDeps {
 /** The status server's heartbeat part: contract to domain and back, no rules. */
 export function heartbeatHandlers(deps: HeartbeatRouteDeps) {
   return {
-    async accept(peer: Peer, request: HeartbeatRequest, from: { address: string }): Promise<void> {
-      await deps.recordHeartbeat(scopeOf(peer), { product: peer.product, address: from.address }, heartbeatOf(request));
+    async accept(peer: Peer, request: HeartbeatRequest, from: { address: string }): Promise<Hearing> {
+      const { product } = peer;
+      const { address } = from;
+      const acceptance = await deps.recordHeartbeat(scopeOf(peer), { product, address }, heartbeatOf(request));
+      return hearingOf(acceptance, { product, at: deps.clock.now() });
     },
     async answer(peer: Peer): Promise<HeartbeatAnswer> {
       const scope = scopeOf(peer);
@@ -61,6 +64,7 @@ function heartbeatOf(request: HeartbeatRequest): Heartbeat {
     start: request.start,
     earlierStarts: request.earlierStarts,
     counter: request.counter,
+    challenge: request.challenge ?? null,
     version: request.version,
     host: request.host,
     instanceId: request.instanceId,

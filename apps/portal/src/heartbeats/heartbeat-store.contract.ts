@@ -17,6 +17,7 @@ function heartbeatOf(change: Partial<Heartbeat> = {}): Heartbeat {
     start: "11111111-1111-4111-8111-111111111111",
     earlierStarts: [],
     counter: 1,
+    challenge: null,
     version: "1.0.0",
     host: "host-1",
     instanceId: "22222222-2222-4222-8222-222222222222",
@@ -50,7 +51,10 @@ export function heartbeatStoreContract(make: () => Promise<HeartbeatStoreUnderTe
     const record = (heartbeat: Heartbeat, of = own) => {
       const contentDigest = createHash("sha256").update(JSON.stringify(heartbeat)).digest("hex");
       const arriving = { product: of.product, heartbeat, contentDigest, address: "127.0.0.1", clockOffsetMs: 0 };
-      return under.store.record(of.scope, arriving, (known) => acceptanceOf(known, { ...heartbeat, contentDigest }));
+      const time = { nowMs: 0, newChallenge: "challenge" };
+      return under.store.record(of.scope, arriving, (known) =>
+        acceptanceOf(known, { ...heartbeat, contentDigest, address: "127.0.0.1" }, time),
+      );
     };
     return { ...under, ...own, record };
   }
@@ -85,6 +89,31 @@ export function heartbeatStoreContract(make: () => Promise<HeartbeatStoreUnderTe
     expect(await store.waitingDirectives(scope, product)).toHaveLength(1);
     expect((await store.facts(scope, product))?.host).toBe("after");
     expect(await store.latestEpoch(scope, { product, stream: "threat-events" })).toBe(after);
+  });
+
+  test("of a start that is not in force only the word that it spoke is kept: no outcome, no ledger, no state", async () => {
+    const { record, store, scope, product } = await arrange();
+    const id = newId<DirectiveId>();
+    const expiresAt = new Date(Date.now() + 60_000);
+    const [old, current, behind] = ["1", "2", "3"].map((digit) => `${digit.repeat(8)}-1111-4111-8111-111111111111`);
+    const [inForce, other] = [newId<Epoch>(), newId<Epoch>()];
+    if (old === undefined || current === undefined || behind === undefined) throw new Error("three starts");
+    await record(heartbeatOf({ start: old }));
+    await record(heartbeatOf({ start: current, earlierStarts: [old], host: "here", ledgers: [ledgerOf(inForce, 3)] }));
+    await store.add(scope, product, [{ id, kind: "send-now", payload: {}, expiresAt }]);
+    const restored = { start: behind, earlierStarts: [old], host: "there", ledgers: [ledgerOf(other, 9)] };
+
+    const diverged = await record(heartbeatOf({ ...restored, outcomes: [{ id, ok: true }] }));
+    const facts = await store.facts(scope, product);
+
+    expect([diverged.kind, diverged.challenge]).toEqual(["diverged", "challenge"]);
+    expect(facts).toMatchObject({
+      host: "here",
+      watch: { face: { host: "here" }, rival: { face: { host: "there" } } },
+    });
+    expect(await store.waitingDirectives(scope, product)).toHaveLength(1);
+    expect(await store.latestEpoch(scope, { product, stream: "threat-events" })).toBe(inForce);
+    expect((await record(heartbeatOf({ start: current, counter: 2 }))).kind).toBe("next");
   });
 
   test("a ledger only grows within its epoch, and a new epoch stands beside the old one", async () => {

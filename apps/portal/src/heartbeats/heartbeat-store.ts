@@ -1,15 +1,9 @@
+import { isTaken, type KnownStart, type LastOfStart, type StartWatch } from "@tms/link/upper";
 import type { CustomerScope, DirectiveId, Epoch, ProductId, ProviderScope, Sha256, Stream } from "@tms/records";
 import { type Databases, inCustomer, inProvider } from "@tms/server-kit";
 import { type Kysely, sql } from "kysely";
 import type { GiveDirectivesStore } from "./give-directives.ts";
-import {
-  earlierAfter,
-  type HeartbeatFacts,
-  type KnownStart,
-  type LastOfStart,
-  type Readiness,
-  type ServingPeriod,
-} from "./heartbeat.ts";
+import type { HeartbeatFacts, Readiness, ServingPeriod } from "./heartbeat.ts";
 import type { LastSeenStore } from "./last-seen-writer.ts";
 import type { Directive, DirectiveKind, KeptLedger, Ledger } from "./ledger.ts";
 import type { HeartbeatToStore, RecordHeartbeatStore } from "./record-heartbeat.ts";
@@ -36,7 +30,11 @@ export function createHeartbeatStore(db: Databases): HeartbeatStore {
         const known = await lockKnown(trx, scope, arriving.product);
         const acceptance = decide(known);
         if (acceptance.kind === "retry" || acceptance.kind === "replayed") return acceptance;
-        await writeState(trx, scope, { ...arriving, known });
+        if (!isTaken(acceptance.kind)) {
+          await writeWatch(trx, scope, { product: arriving.product, watch: acceptance.after.watch });
+          return acceptance;
+        }
+        await writeState(trx, scope, { ...arriving, after: acceptance.after });
         for (const ledger of arriving.heartbeat.ledgers) await writeLedger(trx, scope, arriving.product, ledger);
         await acknowledge(trx, scope, arriving);
         return acceptance;
@@ -130,7 +128,8 @@ async function lockKnown(trx: Kysely<unknown>, scope: CustomerScope, product: Pr
     counter: string;
     content_digest: string;
     earlier_starts: LastOfStart[];
-  }>`select start, counter, content_digest, earlier_starts from heartbeats_products
+    watch: StartWatch | null;
+  }>`select start, counter, content_digest, earlier_starts, watch from heartbeats_products
     where customer = ${scope.customer} and product = ${product}`.execute(trx);
   const row = rows[0];
   return row === undefined
@@ -140,22 +139,32 @@ async function lockKnown(trx: Kysely<unknown>, scope: CustomerScope, product: Pr
         counter: Number(row.counter),
         contentDigest: row.content_digest,
         earlier: row.earlier_starts,
+        watch: row.watch,
       };
+}
+
+async function writeWatch(
+  trx: Kysely<unknown>,
+  scope: CustomerScope,
+  of: { product: ProductId; watch: StartWatch | null },
+): Promise<void> {
+  await sql`update heartbeats_products set watch = ${JSON.stringify(of.watch)}::jsonb
+    where customer = ${scope.customer} and product = ${of.product}`.execute(trx);
 }
 
 async function writeState(
   trx: Kysely<unknown>,
   scope: CustomerScope,
-  arriving: HeartbeatToStore & { known: KnownStart | null },
+  arriving: HeartbeatToStore & { after: KnownStart },
 ): Promise<void> {
-  const { heartbeat } = arriving;
-  const earlier = JSON.stringify(earlierAfter(arriving.known, heartbeat.start));
+  const { heartbeat, after } = arriving;
+  const [earlier, watch] = [JSON.stringify(after.earlier), JSON.stringify(after.watch)];
   await sql`insert into heartbeats_products as p (customer, product, start, counter, content_digest, version, host,
-      address, instance_id, ready, sending, agents, clock_offset_ms, earlier_starts)
+      address, instance_id, ready, sending, agents, clock_offset_ms, earlier_starts, watch)
     values (${scope.customer}, ${arriving.product}, ${heartbeat.start}, ${heartbeat.counter}, ${arriving.contentDigest},
       ${heartbeat.version}, ${heartbeat.host}, ${arriving.address}, ${heartbeat.instanceId},
       ${JSON.stringify(heartbeat.ready)}::jsonb, ${heartbeat.sending}, ${heartbeat.agents}, ${arriving.clockOffsetMs},
-      ${earlier}::jsonb)
+      ${earlier}::jsonb, ${watch}::jsonb)
     on conflict (customer, product) do update set
       started_at = case when p.start = excluded.start then p.started_at else now() end,
       ready_since = case when p.ready = excluded.ready then p.ready_since else now() end,
@@ -164,7 +173,7 @@ async function writeState(
       version = excluded.version, host = excluded.host, address = excluded.address,
       instance_id = excluded.instance_id, ready = excluded.ready, sending = excluded.sending,
       agents = excluded.agents, clock_offset_ms = excluded.clock_offset_ms,
-      earlier_starts = excluded.earlier_starts`.execute(trx);
+      earlier_starts = excluded.earlier_starts, watch = excluded.watch`.execute(trx);
 }
 
 /** A ledger only grows within its epoch; an older report that comes late takes nothing back. */
@@ -220,7 +229,7 @@ function ledgerOf(row: LedgerRow): KeptLedger {
 }
 
 const FACTS = sql`select p.product, p.version, p.host, p.address, p.ready, p.ready_since, p.sending, p.sending_since,
-  p.agents, p.clock_offset_ms, s.at from heartbeats_products p
+  p.agents, p.clock_offset_ms, p.watch, s.at from heartbeats_products p
   left join heartbeats_last_seen s on s.customer = p.customer and s.product = p.product`;
 
 interface FactsRow {
@@ -234,6 +243,7 @@ interface FactsRow {
   sending_since: Date;
   agents: number | null;
   clock_offset_ms: number | null;
+  watch: StartWatch | null;
   at: Date | null;
 }
 
@@ -250,5 +260,6 @@ function factsOf(row: FactsRow): HeartbeatFacts {
     agents: row.agents,
     clockOffsetMs: row.clock_offset_ms,
     lastSeenAt: row.at,
+    watch: row.watch,
   };
 }

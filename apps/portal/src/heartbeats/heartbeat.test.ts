@@ -1,79 +1,36 @@
+import type { ArrivingStart } from "@tms/link/upper";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import {
-  acceptanceOf,
-  DEFAULT_SILENCE_RULES,
-  earlierAfter,
-  type KnownStart,
-  livenessOf,
-  servedMs,
-} from "./heartbeat.ts";
-
-const KNOWN: KnownStart = { start: "s1", counter: 7, contentDigest: "d7", earlier: [] };
-const arriving = (change: Partial<Parameters<typeof acceptanceOf>[1]> = {}) => ({
-  start: "s1",
-  counter: 8,
-  earlierStarts: [],
-  contentDigest: "d8",
-  ...change,
-});
+import { acceptanceOf, DEFAULT_SILENCE_RULES, livenessOf, servedMs } from "./heartbeat.ts";
 
 const NOW = new Date("2026-11-24T12:00:00Z");
 const minutesAgo = (minutes: number) => new Date(NOW.getTime() - minutes * 60_000);
 const served = (from: number, to = 0) => [{ since: minutesAgo(from), until: minutesAgo(to) }];
 
-test("the first heartbeat of a product is the first", () => {
-  expect(acceptanceOf(null, arriving())).toEqual({ kind: "first" });
-});
+test("a restored backup takes over after three intervals of sixty seconds, and not before", () => {
+  const arriving = (start: string, change: Partial<ArrivingStart> = {}): ArrivingStart => ({
+    start,
+    counter: 1,
+    contentDigest: start,
+    earlierStarts: [],
+    challenge: null,
+    instanceId: "one",
+    host: "host-1",
+    address: "10.0.0.1",
+    version: "1.0.0",
+    ...change,
+  });
+  const at = (seconds: number) => ({ nowMs: seconds * 1000, newChallenge: "challenge" });
+  const first = acceptanceOf(null, arriving("before"), at(0)).after;
+  const known = acceptanceOf(first, arriving("in force", { earlierStarts: ["before"] }), at(0)).after;
+  const restored = { earlierStarts: ["before"], challenge: "challenge" };
+  const met = acceptanceOf(known, arriving("restored", { ...restored, challenge: null }), at(0)).after;
 
-test("a higher counter of the same start is the next one", () => {
-  expect(acceptanceOf(KNOWN, arriving())).toEqual({ kind: "next" });
-});
+  const kinds = [179, 180].map(
+    (seconds) => acceptanceOf(met, arriving("restored", { ...restored, counter: 2 }), at(seconds)).kind,
+  );
 
-test("the same counter with the same content is a retry, with other content it is refused", () => {
-  const retry = acceptanceOf(KNOWN, arriving({ counter: 7, contentDigest: "d7" }));
-  const replayed = acceptanceOf(KNOWN, arriving({ counter: 7, contentDigest: "other" }));
-
-  expect(retry).toEqual({ kind: "retry" });
-  expect(replayed).toEqual({ kind: "replayed" });
-});
-
-test("an older counter is refused even with content that was once right", () => {
-  expect(acceptanceOf(KNOWN, arriving({ counter: 6, contentDigest: "d7" }))).toEqual({ kind: "replayed" });
-});
-
-test("a new start that names the known one is a restart, one that does not has diverged", () => {
-  const restart = acceptanceOf(KNOWN, arriving({ start: "s2", earlierStarts: ["s1"] }));
-  const diverged = acceptanceOf(KNOWN, arriving({ start: "s2", earlierStarts: ["s0"] }));
-
-  expect(restart).toEqual({ kind: "restart" });
-  expect(diverged).toEqual({ kind: "diverged", from: "s1" });
-});
-
-test.each([
-  [5, "d5", "retry"],
-  [5, "other", "replayed"],
-  [4, "d5", "replayed"],
-  [6, "d6", "diverged"],
-] as const)(
-  "a start that was followed, at counter %i with content %s, is judged %s",
-  (counter, contentDigest, kind) => {
-    const known = { ...KNOWN, earlier: [{ start: "s0", counter: 5, contentDigest: "d5" }] };
-
-    expect(acceptanceOf(known, arriving({ start: "s0", counter, contentDigest })).kind).toBe(kind);
-  },
-);
-
-test("the start in force joins the earlier ones once another follows, and a start stands there once", () => {
-  const earlier = Array.from({ length: 64 }, (_, index) => ({ start: `s${-index}`, counter: 1, contentDigest: "d" }));
-
-  const followed = earlierAfter({ ...KNOWN, earlier }, "s2");
-  const returned = earlierAfter({ ...KNOWN, earlier }, "s0");
-
-  expect(followed[0]).toEqual({ start: "s1", counter: 7, contentDigest: "d7" });
-  expect(followed).toHaveLength(64);
-  expect(returned.map((one) => one.start)).not.toContain("s0");
-  expect(earlierAfter(null, "s1")).toEqual([]);
+  expect(kinds).toEqual(["diverged", "restored"]);
 });
 
 test("a product that never spoke is awaited", () => {

@@ -3,7 +3,9 @@
 // I2  Silence counts only while a status server was serving: the portal's absence is nobody's fault.
 // I3  A repeated (start, counter) with the same content is a retry and changes nothing; with other content it is refused.
 //     This holds for the start in force and for those before it: a late copy must not bring an old start back.
+// I4  Of a start that is not in force nothing is taken but that it spoke.
 
+import { type ArrivingStart, type Judgement, judgeStart, type KnownStart, type StartWatch } from "@tms/link/upper";
 import type { Liveness, ProductId } from "@tms/records";
 import type { Directive, DirectiveOutcome, Ledger } from "./ledger.ts";
 
@@ -22,6 +24,7 @@ export interface Heartbeat {
   start: string;
   earlierStarts: string[];
   counter: number;
+  challenge: string | null;
   version: string;
   host: string;
   instanceId: string;
@@ -33,50 +36,17 @@ export interface Heartbeat {
   outcomes: DirectiveOutcome[];
 }
 
-/** The last heartbeat that was accepted of one start of a product. */
-export interface LastOfStart {
-  start: string;
-  counter: number;
-  contentDigest: string;
-}
+/** Three intervals without a heartbeat of the start in force: then a restored backup takes over. */
+const RESTORE_AFTER_INTERVALS = 3;
 
-/** The last heartbeat that was accepted of a product, and the last of each start that it followed, newest first. */
-export interface KnownStart extends LastOfStart {
-  earlier: readonly LastOfStart[];
-}
-
-/** Starts that are remembered beside the one in force: as many as a product may name (contract of the heartbeat). */
-const MAX_EARLIER_STARTS = 64;
-
-export type Acceptance =
-  | { kind: "first" }
-  | { kind: "next" }
-  | { kind: "restart" }
-  /** The product does not remember the start that we know: a restore or a clone. It is accepted, and marked. */
-  | { kind: "diverged"; from: string }
-  | { kind: "retry" }
-  | { kind: "replayed" };
-
-/** Decides what an arriving heartbeat is in the light of the last one (architecture, section 5). */
+/** Decides what an arriving heartbeat is in the light of the last ones (architecture, section 5; link: judge-start.ts). */
 export function acceptanceOf(
   known: KnownStart | null,
-  arriving: { start: string; counter: number; earlierStarts: readonly string[]; contentDigest: string },
-): Acceptance {
-  if (known === null) return { kind: "first" };
-  const last = [known, ...known.earlier].find((one) => one.start === arriving.start);
-  if (last !== undefined && arriving.counter <= last.counter) {
-    const isSame = arriving.counter === last.counter && arriving.contentDigest === last.contentDigest;
-    return isSame ? { kind: "retry" } : { kind: "replayed" };
-  }
-  if (known.start === arriving.start) return { kind: "next" };
-  return arriving.earlierStarts.includes(known.start) ? { kind: "restart" } : { kind: "diverged", from: known.start };
-}
-
-/** Which earlier starts to remember once a heartbeat of this start is accepted. */
-export function earlierAfter(known: KnownStart | null, start: string): LastOfStart[] {
-  if (known === null) return [];
-  const { earlier, ...last } = known;
-  return [last, ...earlier].filter((one) => one.start !== start).slice(0, MAX_EARLIER_STARTS);
+  arriving: ArrivingStart,
+  time: { nowMs: number; newChallenge: string },
+): Judgement {
+  const silenceMs = RESTORE_AFTER_INTERVALS * DEFAULT_SILENCE_RULES.heartbeatIntervalMs;
+  return judgeStart(known, arriving, { ...time, silenceMs });
 }
 
 /** A time in which at least one status server was serving. */
@@ -143,6 +113,8 @@ export interface HeartbeatFacts {
   agents: number | null;
   clockOffsetMs: number | null;
   lastSeenAt: Date | null;
+  /** What tells one installation from its copy; null = kept by an older version. */
+  watch: StartWatch | null;
 }
 
 export type { Directive, DirectiveOutcome, Ledger };

@@ -1,6 +1,5 @@
 export { createGiveDirectives } from "./give-directives.ts";
 export {
-  type Acceptance,
   acceptanceOf,
   DEFAULT_SILENCE_RULES,
   type Heartbeat,

@@ -1,9 +1,9 @@
 import type { HeartbeatRequest } from "@tms/contracts/link";
-import type { Peer } from "@tms/link/upper";
+import type { KnownStart, Peer } from "@tms/link/upper";
 import { AppError, type CustomerId, type DirectiveId, newId, type ProductId } from "@tms/records";
 import { TestClock } from "@tms/testkit";
 import { expect, test } from "vitest";
-import { acceptanceOf, type KnownStart } from "./heartbeat.ts";
+import { acceptanceOf } from "./heartbeat.ts";
 import { heartbeatHandlers } from "./heartbeat-routes.ts";
 import type { DirectiveOutcome } from "./ledger.ts";
 import { createRecordHeartbeat, type RecordHeartbeatStore } from "./record-heartbeat.ts";
@@ -46,17 +46,23 @@ function arrange() {
   const seen: ProductId[] = [];
   const last: { known: KnownStart | null } = { known: null };
   const store: RecordHeartbeatStore = {
-    record: async (_, { heartbeat, contentDigest }, decide) => {
+    record: async (_, { heartbeat }, decide) => {
       const acceptance = decide(last.known);
       if (acceptance.kind === "retry" || acceptance.kind === "replayed") return acceptance;
-      last.known = { start: heartbeat.start, counter: heartbeat.counter, contentDigest, earlier: [] };
+      last.known = acceptance.after;
       committed.push(...heartbeat.outcomes);
       return acceptance;
     },
   };
   const lastSeen = { note: (_: unknown, product: ProductId) => void seen.push(product) };
   const handlers = heartbeatHandlers({
-    recordHeartbeat: createRecordHeartbeat({ store, lastSeen, acceptance: acceptanceOf, clock }),
+    recordHeartbeat: createRecordHeartbeat({
+      store,
+      lastSeen,
+      acceptance: acceptanceOf,
+      onClone: async () => undefined,
+      clock,
+    }),
     waitingDirectives: async () => [],
     positions: async () => [],
     waiters: createNewsWaiters(),

@@ -1,6 +1,7 @@
-import { createHash } from "node:crypto";
+import { createHash, randomUUID } from "node:crypto";
+import type { ArrivingStart, Judgement, KnownStart } from "@tms/link/upper";
 import { AppError, type Clock, type CustomerScope, type ProductId } from "@tms/records";
-import type { Acceptance, Heartbeat, KnownStart } from "./heartbeat.ts";
+import type { Heartbeat } from "./heartbeat.ts";
 
 export interface HeartbeatToStore {
   product: ProductId;
@@ -13,13 +14,13 @@ export interface HeartbeatToStore {
 export interface RecordHeartbeatStore {
   /**
    * Locks the product's row, lets `decide` judge, and commits state, ledgers and outcomes in the same transaction.
-   * Nothing is written for a retry or a refusal.
+   * Nothing is written for a retry or a replay; of a start that is not in force only the watch is.
    */
   record(
     scope: CustomerScope,
     arriving: HeartbeatToStore,
-    decide: (known: KnownStart | null) => Acceptance,
-  ): Promise<Acceptance>;
+    decide: (known: KnownStart | null) => Judgement,
+  ): Promise<Judgement>;
 }
 
 export interface RecordHeartbeatDeps {
@@ -27,8 +28,13 @@ export interface RecordHeartbeatDeps {
   lastSeen: { note(scope: CustomerScope, product: ProductId): void };
   acceptance: (
     known: KnownStart | null,
-    arriving: { start: string; counter: number; earlierStarts: readonly string[]; contentDigest: string },
-  ) => Acceptance;
+    arriving: ArrivingStart,
+    time: { nowMs: number; newChallenge: string },
+  ) => Judgement;
+  /** Two installations proved to hold the identity of this product. */
+  onClone(scope: CustomerScope, product: ProductId): Promise<void>;
+  /** A random text that nobody can guess. */
+  newChallenge?: () => string;
   clock: Clock;
 }
 
@@ -42,18 +48,21 @@ export function createRecordHeartbeat(deps: RecordHeartbeatDeps) {
     scope: CustomerScope,
     from: { product: ProductId; address: string },
     heartbeat: Heartbeat,
-  ): Promise<Acceptance> {
+  ): Promise<Judgement> {
+    const now = deps.clock.now();
     const contentDigest = digestOf(heartbeat);
-    const clockOffsetMs = heartbeat.localTime.getTime() - deps.clock.now().getTime();
+    const clockOffsetMs = heartbeat.localTime.getTime() - now.getTime();
     const arriving = { product: from.product, heartbeat, contentDigest, address: from.address, clockOffsetMs };
+    const time = { nowMs: now.getTime(), newChallenge: (deps.newChallenge ?? randomUUID)() };
     const acceptance = await deps.store.record(scope, arriving, (known) =>
-      deps.acceptance(known, { ...heartbeat, contentDigest }),
+      deps.acceptance(known, { ...heartbeat, contentDigest, address: from.address }, time),
     );
     if (acceptance.kind === "replayed") {
       throw new AppError("link.counter_replayed", { product: from.product, counter: heartbeat.counter });
     }
     // A retry is an arrival too: the product is up.
     deps.lastSeen.note(scope, from.product);
+    if (acceptance.kind === "clone") await deps.onClone(scope, from.product);
     return acceptance;
   };
 }

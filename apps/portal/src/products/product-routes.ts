@@ -2,6 +2,7 @@ import { type Completeness, type ProductRow, productRoutes } from "@tms/contract
 import { AppError, type Clock, type CustomerId, type CustomerScope, type ProductId } from "@tms/records";
 import { type Audit, implement } from "@tms/server-kit";
 import type { FastifyInstance } from "fastify";
+import type { Speaker } from "./product-identity.ts";
 import { hasEnded } from "./product-state.ts";
 import type { ProductOverview } from "./read-products.ts";
 
@@ -69,6 +70,7 @@ export function registerProductRoutes(app: FastifyInstance, deps: ProductRouteDe
       protocolSeen: overview.lastLogs?.protocol ?? null,
       completeness: await deps.completeness({ customer: registered.customer }, registered.id),
       heartbeatSeconds: deps.heartbeatSeconds,
+      speakers: overview.identity.speakers.map(speakerView),
     };
   });
 
@@ -101,6 +103,11 @@ export function registerProductRoutes(app: FastifyInstance, deps: ProductRouteDe
   });
 }
 
+function speakerView({ instanceId, host, address, version, start, firstSeenMs, lastSeenMs }: Speaker) {
+  const seen = { firstSeenAt: new Date(firstSeenMs).toISOString(), lastSeenAt: new Date(lastSeenMs).toISOString() };
+  return { instanceId, host, address, version, start, ...seen };
+}
+
 function productRow(overview: ProductOverview, customerName: string): ProductRow {
   const { registered, heard, facts, standing, records } = overview;
   return {
@@ -116,7 +123,7 @@ function productRow(overview: ProductOverview, customerName: string): ProductRow
     liveness: facts.liveness,
     ready: facts.ready,
     sending: facts.sending,
-    identity: "one",
+    identity: overview.identity.identity,
     lastHeartbeatAt: facts.lastSeenAt?.toISOString() ?? null,
     lastLogsAt: overview.lastLogs?.at.toISOString() ?? null,
     agents: heard?.agents ?? null,

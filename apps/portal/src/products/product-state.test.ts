@@ -10,6 +10,8 @@ function factsWith(change: Partial<ProductFacts> = {}): ProductFacts {
     certificateNotAfter: AT,
     endedAt: null,
     endedBy: null,
+    clonedAt: null,
+    hosts: [],
     liveness: "online",
     lastSeenAt: AT,
     ready: { ok: true, reasons: [] },
@@ -30,6 +32,8 @@ test.each([
   [{ registration: "unregistered", liveness: "offline" }, "unregistered", false],
   [{ registration: "revoked", liveness: "offline" }, "revoked", false],
   [{ registration: "may-only-renew" }, "may-only-renew", true],
+  [{ clonedAt: AT, liveness: "offline" }, "clone-suspected", true],
+  [{ clonedAt: AT, registration: "revoked" }, "revoked", false],
 ] as const satisfies [Partial<ProductFacts>, string, boolean][])(
   "%j is shown as %s",
   (change, state, needsSomebody) => {

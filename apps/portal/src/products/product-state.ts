@@ -9,6 +9,9 @@ export interface ProductFacts {
   certificateNotAfter: Date;
   endedAt: Date | null;
   endedBy: string | null;
+  clonedAt: Date | null;
+  /** The machines that speak as this product, where there is more than one. */
+  hosts: readonly string[];
   liveness: Liveness;
   lastSeenAt: Date | null;
   ready: { ok: boolean; reasons: { code: string; text: string }[] } | null;
@@ -42,6 +45,7 @@ export function stateOfProduct(facts: ProductFacts): StateOfProduct {
         needsSomebody: false,
       };
     case "may-only-renew":
+      if (facts.clonedAt !== null) return stateOfClone(facts);
       return {
         state: "may-only-renew",
         since: facts.certificateNotAfter,
@@ -54,7 +58,13 @@ export function stateOfProduct(facts: ProductFacts): StateOfProduct {
   }
 }
 
+function stateOfClone({ clonedAt, hosts }: ProductFacts): StateOfProduct {
+  const reason = hosts.length === 0 ? "Two machines speak as this product" : `Spoken for by ${hosts.join(" and ")}`;
+  return { state: "clone-suspected", since: clonedAt, reason, needsSomebody: true };
+}
+
 function stateWhileRegistered(facts: ProductFacts): StateOfProduct {
+  if (facts.clonedAt !== null) return stateOfClone(facts);
   // A disabled product is silent on purpose: neither late nor offline.
   if (facts.sending === "disabled") {
     return {

@@ -1,4 +1,5 @@
 import type { Clock, CustomerId, CustomerScope, ProductId, ProviderScope, Registration } from "@tms/records";
+import { type IdentityFact, identityOf, type SpeakersWatch } from "./product-identity.ts";
 import { type ProductFacts, type StateOfProduct, stateOfProduct } from "./product-state.ts";
 
 /** What the other slices know of products; this slice keeps nothing itself. */
@@ -14,6 +15,7 @@ export interface Registered {
   registeredAt: Date;
   endedAt: Date | null;
   endedBy: string | null;
+  clonedAt: Date | null;
   certificateSerial: string;
   certificateNotAfter: Date;
   spki: string;
@@ -31,6 +33,7 @@ export interface Heard {
   sendingSince: Date;
   agents: number | null;
   lastSeenAt: Date | null;
+  watch: SpeakersWatch | null;
 }
 
 export interface ReadProductsDeps {
@@ -57,6 +60,7 @@ export interface ProductOverview {
   facts: ProductFacts;
   standing: StateOfProduct;
   lastLogs: { at: Date; protocol: "ssl" | "ssh" } | null;
+  identity: IdentityFact;
   records: { sent: number | null; received: number; lost: number; trueUpTo: Date | null };
 }
 
@@ -81,12 +85,15 @@ export function createReadProducts(deps: ReadProductsDeps) {
     const heardBy = new Map(heard.map((one) => [one.product, one]));
     return registered.map((one) => {
       const said = heardBy.get(one.id) ?? null;
+      const identity = identityOf(one.clonedAt, said?.watch ?? null);
       const facts: ProductFacts = {
         registration: registrationNow(one, now),
         registeredAt: one.registeredAt,
         certificateNotAfter: one.certificateNotAfter,
         endedAt: one.endedAt,
         endedBy: one.endedBy,
+        clonedAt: one.clonedAt,
+        hosts: identity.speakers.map((speaker) => speaker.host),
         liveness: deps.livenessOf(said?.lastSeenAt ?? null, now, serving),
         lastSeenAt: said?.lastSeenAt ?? null,
         ready: said?.ready ?? null,
@@ -101,6 +108,7 @@ export function createReadProducts(deps: ReadProductsDeps) {
         heard: said,
         facts,
         standing: stateOfProduct(facts),
+        identity,
         lastLogs: lastLogs.get(one.id) ?? null,
         records: {
           sent: ledger?.sent ?? null,

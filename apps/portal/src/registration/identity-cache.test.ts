@@ -26,6 +26,7 @@ function productWith(change: Partial<RegisteredProduct> = {}): RegisteredProduct
     registeredAt: new Date(0),
     endedAt: null,
     endedBy: null,
+    clonedAt: null,
     ...change,
   };
 }

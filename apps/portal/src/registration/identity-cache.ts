@@ -47,6 +47,7 @@ export function createIdentityCache(
       kind: "known",
       registration: product.registration,
       certificateNotAfter: product.certificateNotAfter,
+      isCloned: product.clonedAt !== null,
       peer: {
         customer: product.customer,
         product: product.id,

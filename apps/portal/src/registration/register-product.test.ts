@@ -125,6 +125,33 @@ test("another customer's installation with the same instance id is another produ
   });
 });
 
+test("a key that two machines hold buys nothing; with keys and an instance of its own each becomes another product", async () => {
+  const { scope, store, register } = await world();
+  const request = requestOf();
+  const { product } = await register(request);
+  await store.markCloned(scope, product);
+
+  const sameKeys = register(request);
+  await expect(sameKeys).rejects.toMatchObject({ code: "link.identity_clone" });
+  const [one, other] = [await register(requestOf()), await register(requestOf())];
+
+  expect(new Set([product, one.product, other.product]).size).toBe(3);
+  expect((await store.find(scope, product))?.clonedAt).toBeInstanceOf(Date);
+});
+
+test("a product that was cloned and comes back with a new key is served, and the old key is nobody's", async () => {
+  const { scope, store, register } = await world();
+  const before = requestOf();
+  const { product } = await register(before);
+  await store.markCloned(scope, product);
+
+  const again = await register(requestOf({ instanceId: before.instanceId }));
+
+  expect(again.product).toBe(product);
+  expect((await store.find(scope, product))?.clonedAt).toBeNull();
+  expect(await store.bySpki(PROVIDER, spkiOf(before))).toBeNull();
+});
+
 test("a key that another product has is refused, and stays the other's", async () => {
   const [one, other] = [await world(), await world()];
   const request = requestOf();

@@ -4,7 +4,7 @@ import { type RegisteredProduct, type RegistrationRequest, sshKeyBlob } from "./
 /** Days that a product's certificate is valid (architecture, section 5). */
 export const CERTIFICATE_DAYS = 90;
 
-export type NewProduct = Omit<RegisteredProduct, "registeredAt" | "endedAt" | "endedBy">;
+export type NewProduct = Omit<RegisteredProduct, "registeredAt" | "endedAt" | "endedBy" | "clonedAt">;
 
 export interface RegisterProductStore {
   /** Two registrations of one installation go one after the other, so that it becomes one product. */
@@ -13,7 +13,7 @@ export interface RegisterProductStore {
     instanceId: string,
     work: (tx: {
       /** What this installation was registered as before. */
-      existing: ProductId | null;
+      existing: { id: ProductId; spki: Sha256; isCloned: boolean } | null;
       /** Writes the product; an existing one gets the new keys and stands as registered again. */
       save(product: NewProduct, sshKey: Buffer): Promise<void>;
     }) => Promise<T>,
@@ -48,7 +48,7 @@ export interface Registered {
 /**
  * Registers a product: user name and password buy a certificate over the caller's own key.
  *
- * @throws {AppError} `link.credentials_wrong`, `link.credentials_throttled`, `link.csr_invalid`.
+ * @throws {AppError} `link.credentials_wrong`, `link.credentials_throttled`, `link.csr_invalid`, `link.identity_clone`.
  */
 export function createRegisterProduct(deps: RegisterProductDeps) {
   return async function registerProduct(
@@ -61,7 +61,7 @@ export function createRegisterProduct(deps: RegisterProductDeps) {
     if (request.kind === "agent") throw new AppError("request.malformed", { kind: request.kind });
     return deps.store.lockedForInstance(scope, request.instanceId, async ({ existing, save }) => {
       // The same installation that registers again stays the same product.
-      const product = existing ?? deps.newId();
+      const product = existing?.id ?? deps.newId();
       const { customer } = scope;
       const certificate = await deps.issueClient({
         csrPem: request.csrPem,
@@ -69,6 +69,9 @@ export function createRegisterProduct(deps: RegisterProductDeps) {
         product,
         days: CERTIFICATE_DAYS,
       });
+      // A key that two machines hold gets nothing; each is told, and comes back with keys and an instance of its own.
+      if (existing?.isCloned && existing.spki === certificate.spki)
+        throw new AppError("link.identity_clone", { product });
       const sshKey = sshKeyBlob(request.sshPublicKey);
       await save(
         {

@@ -23,6 +23,8 @@ export interface RegisteredProduct {
   registeredAt: Date;
   endedAt: Date | null;
   endedBy: string | null;
+  /** Since when two installations are known to hold this identity. */
+  clonedAt: Date | null;
 }
 
 /** What a caller of `register` says, already checked in form. */

@@ -18,12 +18,14 @@ export interface RegistrationStore extends RegisterProductStore, EndRegistration
   /** Who has this key, whatever the customer: asked before anybody is known. */
   bySpki(scope: ProviderScope, spki: Sha256): Promise<RegisteredProduct | null>;
   bySshKey(scope: ProviderScope, product: string, publicKeyBlob: Buffer): Promise<RegisteredProduct | null>;
+  /** Nobody with this identity is served until it is registered anew. @returns false if that was so already. */
+  markCloned(scope: CustomerScope, product: ProductId): Promise<boolean>;
   list(scope: ProviderScope): Promise<RegisteredProduct[]>;
   findAnywhere(scope: ProviderScope, product: ProductId): Promise<RegisteredProduct | null>;
 }
 
 const COLUMNS = sql`customer, id, kind, name, host, version, address, email, instance_id, registration, spki,
-  ssh_fingerprint, signing_key, certificate_serial, certificate_not_after, registered_at, ended_at, ended_by`;
+  ssh_fingerprint, signing_key, certificate_serial, certificate_not_after, registered_at, ended_at, ended_by, cloned_at`;
 
 export function createRegistrationStore(db: Databases): RegistrationStore {
   const anywhere = (condition: RawBuilder<unknown>) =>
@@ -36,11 +38,13 @@ export function createRegistrationStore(db: Databases): RegistrationStore {
       inCustomer(db.app, scope, async (trx) => {
         const lock = `registration ${scope.customer} ${instanceId}`;
         await sql`select pg_advisory_xact_lock(hashtextextended(${lock}, 0))`.execute(trx);
-        const { rows } = await sql<{ id: ProductId }>`select id from registration_products
+        const { rows } = await sql<{ id: ProductId; spki: Sha256; is_cloned: boolean }>`
+          select id, spki, cloned_at is not null as is_cloned from registration_products
           where customer = ${scope.customer} and instance_id = ${instanceId}
           order by registered_at desc limit 1`.execute(trx);
+        const row = rows[0];
         return work({
-          existing: rows[0]?.id ?? null,
+          existing: row === undefined ? null : { id: row.id, spki: row.spki, isCloned: row.is_cloned },
           save: (product, sshKey) => writeProduct(trx, scope, { product, sshKey }),
         });
       }),
@@ -56,6 +60,13 @@ export function createRegistrationStore(db: Databases): RegistrationStore {
           ended_by = ${how.by} where customer = ${scope.customer} and id = ${product}`.execute(trx);
         await forgetRenewal(trx, scope, product);
         await tellIdentityChanged(trx, product);
+      }),
+    markCloned: (scope, product) =>
+      inCustomer(db.app, scope, async (trx) => {
+        const { rows } = await sql`update registration_products set cloned_at = now()
+          where customer = ${scope.customer} and id = ${product} and cloned_at is null returning id`.execute(trx);
+        if (rows.length > 0) await tellIdentityChanged(trx, product);
+        return rows.length > 0;
       }),
     bySpki: (_, spki) => anywhere(sql`spki = ${spki}`),
     // An SSH key proves nothing before its signature, so it puts no renewal in force: both keys count until then.
@@ -89,7 +100,7 @@ async function writeProduct(
       registration = excluded.registration, spki = excluded.spki, ssh_key = excluded.ssh_key,
       ssh_fingerprint = excluded.ssh_fingerprint, signing_key = excluded.signing_key,
       certificate_serial = excluded.certificate_serial, certificate_not_after = excluded.certificate_not_after,
-      registered_at = now(), ended_at = null, ended_by = null`
+      registered_at = now(), ended_at = null, ended_by = null, cloned_at = null`
     .execute(trx)
     .catch(refuseTakenKey);
   await forgetRenewal(trx, scope, product.id);
@@ -129,6 +140,7 @@ interface Row {
   registered_at: Date;
   ended_at: Date | null;
   ended_by: string | null;
+  cloned_at: Date | null;
 }
 
 function productOf(row: Row): RegisteredProduct {
@@ -151,5 +163,6 @@ function productOf(row: Row): RegisteredProduct {
     registeredAt: row.registered_at,
     endedAt: row.ended_at,
     endedBy: row.ended_by,
+    clonedAt: row.cloned_at,
   };
 }

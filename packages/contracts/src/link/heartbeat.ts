@@ -45,6 +45,8 @@ export const heartbeatRequestSchema = z.object({
   /** The start that was acknowledged last, and every start since; empty on the very first. */
   earlierStarts: z.array(z.string().regex(/^[0-9a-f-]{36}$/)).max(64),
   counter: countSchema,
+  /** The last challenge that this start was given; it says that its process reads answers, so that it is alive. */
+  challenge: z.string().max(64).optional(),
   version: z.string().max(32),
   host: z.string().max(255),
   instanceId: z.string().regex(/^[0-9a-f-]{36}$/),
@@ -90,6 +92,13 @@ export const heartbeatAnswerSchema = z.object({
   nextSeconds: z.number().min(0).max(300),
   directives: z.array(directiveSchema).max(256),
   positions: z.array(positionSchema).max(STREAMS.length),
+  /** To be repeated in every heartbeat of this start from now on. */
+  challenge: z.string().max(64).optional(),
+  /**
+   * Nothing of this heartbeat was taken, because another start is in force. `diverged`: that one knows more than this, so
+   * this is a restored backup or a copy. `superseded`: that one followed this. Send no logs, and go on with heartbeats.
+   */
+  standing: z.enum(["diverged", "superseded"]).optional(),
 });
 export type HeartbeatAnswer = z.infer<typeof heartbeatAnswerSchema>;
 

@@ -59,7 +59,7 @@ export const productRowSchema = z.object({
   liveness: z.enum(LIVENESS),
   ready: z.object({ ok: z.boolean(), reasons: z.array(readinessReasonSchema) }).nullable(),
   sending: z.enum(["on", "disabled"]),
-  identity: z.enum(["one", "clone-suspected"]),
+  identity: z.enum(["one", "being-told-apart", "clone-suspected"]),
   lastHeartbeatAt: instantSchema.nullable(),
   lastLogsAt: instantSchema.nullable(),
   agents: countSchema.nullable(),
@@ -82,6 +82,18 @@ export const productViewSchema = productRowSchema.extend({
   protocolSeen: z.enum(["ssl", "ssh"]).nullable(),
   completeness: z.array(completenessSchema),
   heartbeatSeconds: countSchema,
+  /** The installations that speak as this product, where there is more than one. */
+  speakers: z.array(
+    z.object({
+      instanceId: z.string(),
+      host: z.string(),
+      address: z.string(),
+      version: z.string(),
+      start: z.string(),
+      firstSeenAt: instantSchema,
+      lastSeenAt: instantSchema,
+    }),
+  ),
 });
 export type ProductView = z.infer<typeof productViewSchema>;
 

@@ -65,6 +65,8 @@ export class HeartbeatLoop {
   #cuts = 0;
   #waiters: { fromBeat: number; resolve: () => void; reject: (error: AppError) => void }[] = [];
   #beat = 0;
+  /** The last one that this start was given. In memory alone: whoever copies the disk must not have it. */
+  #challenge: string | null = null;
   #loop: Promise<void> = Promise.resolve();
 
   constructor(deps: HeartbeatDeps) {
@@ -161,7 +163,9 @@ export class HeartbeatLoop {
     const answer = await client.heartbeat({ body }).catch((error: unknown) => {
       throw errorOfApi(error);
     });
-    await memory.acknowledged(outcomes);
+    this.#challenge = answer.challenge ?? this.#challenge;
+    // Where another start is in force nothing of this request was committed.
+    if (answer.standing === undefined) await memory.acknowledged(outcomes);
     await this.#deps.onAnswer(answer);
     for (const waiter of this.#waiters.filter((one) => one.fromBeat <= beat)) waiter.resolve();
     this.#waiters = this.#waiters.filter((one) => one.fromBeat > beat);
@@ -175,6 +179,7 @@ export class HeartbeatLoop {
       start: memory.start,
       earlierStarts: memory.earlierStarts(),
       counter: of.counter,
+      ...(this.#challenge === null ? {} : { challenge: this.#challenge }),
       localTime: this.#deps.clock.now().toISOString(),
       ...this.#deps.describe(),
       schedule: this.#deps.schedule(),

@@ -5,23 +5,19 @@ import type { DirectiveOutcome } from "@tms/contracts/link";
 import { readIfThere, writeDurably } from "../authority/private-file.ts";
 import type { Disk } from "../disk/disk.ts";
 import { nodeDisk } from "../disk/node-disk.ts";
+import { acknowledgedBy, begun, earlierStartsOf, NO_STARTS, type StartsMemory } from "./starts-memory.ts";
 
 // What a lower party must remember of its heartbeats across a crash.
 // I1  A counter is stored before it is sent, so that no two requests of one start ever carry the same.
 // I2  A start names the last acknowledged start and every one since: that tells a restart from a clone or a restore.
 // I3  An outcome stays until the upper party has committed it; a directive that was done is not done again.
 
-interface Stored {
-  ackedStart: string | null;
-  /** Starts since the acknowledged one, this process's last. */
-  starts: string[];
-  counter: number;
+interface Stored extends StartsMemory {
   outcomes: DirectiveOutcome[];
   done: DirectiveOutcome[];
 }
 
 const FILE = "link-memory.json";
-const MAX_STARTS = 63;
 const MAX_DONE = 2000;
 const MAX_OUTCOMES = 256;
 
@@ -33,11 +29,10 @@ export class LinkMemory {
   #queue: Promise<void> = Promise.resolve();
 
   private constructor(place: { disk: Disk; directory: string }, text: string | null, start: string) {
-    const known: Stored =
-      text === null ? { ackedStart: null, starts: [], counter: 0, outcomes: [], done: [] } : JSON.parse(text);
+    const known: Stored = text === null ? { ...NO_STARTS, outcomes: [], done: [] } : JSON.parse(text);
     this.#disk = place.disk;
     this.#path = join(place.directory, FILE);
-    this.#stored = { ...known, starts: [...known.starts, start].slice(-MAX_STARTS), counter: 0 };
+    this.#stored = { ...known, ...begun(known, start) };
     this.start = start;
   }
 
@@ -55,10 +50,7 @@ export class LinkMemory {
 
   /** The last acknowledged start and all between it and this one. */
   earlierStarts(): string[] {
-    const between = this.#stored.starts.filter((one) => one !== this.start);
-    return this.#stored.ackedStart === null || this.#stored.ackedStart === this.start
-      ? between
-      : [this.#stored.ackedStart, ...between];
+    return earlierStartsOf(this.#stored, this.start);
   }
 
   async nextCounter(): Promise<number> {
@@ -87,9 +79,8 @@ export class LinkMemory {
   async acknowledged(sent: readonly DirectiveOutcome[]): Promise<void> {
     const known = this.#stored.ackedStart === this.start;
     if (known && sent.length === 0) return;
-    this.#stored.outcomes = this.#stored.outcomes.filter((one) => !sent.includes(one));
-    this.#stored.ackedStart = this.start;
-    this.#stored.starts = [this.start];
+    const outcomes = this.#stored.outcomes.filter((one) => !sent.includes(one));
+    this.#stored = { ...this.#stored, ...acknowledgedBy(this.#stored, this.start), outcomes };
     await this.#save();
   }
 

@@ -7,6 +7,7 @@ const FATAL: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "link.identity_required",
   "link.identity_unknown",
   "link.identity_revoked",
+  "link.identity_clone",
   "link.identity_expired",
   "link.credentials_wrong",
   "link.version_unknown",

@@ -6,7 +6,14 @@ import { makeEd25519, publicSpkiOf } from "@tms/signing";
 import ssh2 from "ssh2";
 import { makeSshKey } from "../authority/make-ssh-key.ts";
 import { readIfThere, writeDurably } from "../authority/private-file.ts";
-import { type RenewableKeys, SSH_KEY_FILE, settleRenewal, TLS_KEY_FILE } from "./renewal-keys.ts";
+import {
+  type FreshKeys,
+  type RenewableKeys,
+  SIGNING_KEY_FILE,
+  SSH_KEY_FILE,
+  settleRenewal,
+  TLS_KEY_FILE,
+} from "./renewal-keys.ts";
 
 /**
  * The keys of a lower party. They never leave it and serve one purpose each: TLS, SSH, signing of positions and
@@ -28,7 +35,7 @@ export async function createLowerKeys(directory: string): Promise<LowerKeys> {
   await settleRenewal(directory);
   const tlsPrivatePem = await openOrMake(join(directory, TLS_KEY_FILE), makeTlsKey);
   const sshPrivateKey = await openOrMake(join(directory, SSH_KEY_FILE), () => makeSshKey());
-  const signingPrivatePem = await openOrMake(join(directory, "signing-key.pem"), () => makeEd25519().privatePkcs8Pem);
+  const signingPrivatePem = await openOrMake(join(directory, SIGNING_KEY_FILE), () => makeEd25519().privatePkcs8Pem);
   return {
     directory,
     tlsPrivatePem,
@@ -44,10 +51,21 @@ export function makeRenewableKeys(): RenewableKeys {
   return { tlsPrivatePem: makeTlsKey(), sshPrivateKey: makeSshKey() };
 }
 
+/** Keys that share nothing with those before. */
+export function makeFreshKeys(): FreshKeys {
+  return { ...makeRenewableKeys(), signingPrivatePem: makeEd25519().privatePkcs8Pem };
+}
+
 /** From here on these are the keys. */
-export function adoptKeys(keys: LowerKeys, renewed: RenewableKeys): void {
-  const { tlsPrivatePem, sshPrivateKey } = renewed;
-  Object.assign(keys, { tlsPrivatePem, sshPrivateKey, sshPublicKey: publicSshText(sshPrivateKey) });
+export function adoptKeys(keys: LowerKeys, renewed: RenewableKeys & Partial<FreshKeys>): void {
+  const { tlsPrivatePem, sshPrivateKey, signingPrivatePem = keys.signingPrivatePem } = renewed;
+  Object.assign(keys, {
+    tlsPrivatePem,
+    sshPrivateKey,
+    sshPublicKey: publicSshText(sshPrivateKey),
+    signingPrivatePem,
+    signingPublicSpki: publicSpkiOf(signingPrivatePem),
+  });
 }
 
 async function openOrMake(path: string, make: () => string): Promise<string> {

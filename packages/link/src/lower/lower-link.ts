@@ -97,6 +97,9 @@ class Link implements LowerLink {
   readonly #stop = new AbortController();
   #state: LinkState;
   #movedAtSending = Number.NaN;
+  /** Another start of this installation is in force at the upper party: nothing is sent but heartbeats. */
+  #isApart = false;
+  #hasNewEpochs = false;
   #endAppend: () => void = () => undefined;
 
   constructor(deps: LinkDeps, parts: LinkParts) {
@@ -189,7 +192,10 @@ class Link implements LowerLink {
       transport,
       // Before the first heartbeat nobody knows our epochs.
       maySend: (stream) =>
-        this.#state.lastHeartbeatAt !== null && this.#deps.describe().sending === "on" && this.#schedule.isOpen(stream),
+        this.#state.lastHeartbeatAt !== null &&
+        !this.#isApart &&
+        this.#deps.describe().sending === "on" &&
+        this.#schedule.isOpen(stream),
       announce: () => this.#heartbeats.announced(),
       onSent: (stream, position) => {
         this.#set({ lastLogsAt: this.#deps.clock.now() });
@@ -209,13 +215,27 @@ class Link implements LowerLink {
 
   async #onAnswer(answer: HeartbeatAnswer): Promise<void> {
     const now = this.#deps.clock.now();
-    const back = this.#state.phase !== "connected";
+    const back = this.#state.phase !== "connected" || (this.#isApart && answer.standing === undefined);
     const clockOffsetMs = new Date(answer.serverTime).getTime() - now.getTime();
     this.#set({ phase: "connected", lastHeartbeatAt: now, clockOffsetMs });
+    if (answer.standing !== undefined) return this.#standApart(answer.standing);
+    this.#isApart = false;
     await this.#takePositions(answer);
     if (back) this.#sender?.wake();
     this.#parts.renewal?.consider(answer.serverTime, this.#beforeNewKeys);
     for (const directive of answer.directives) await this.#dispatch(directive, answer.serverTime);
+  }
+
+  /** We stand behind a start that the upper party knows: our epochs are of the past and never go on (I5). */
+  async #standApart(standing: "diverged" | "superseded"): Promise<void> {
+    if (!this.#isApart) {
+      this.#deps.log.warn({ standing }, "the upper party knows another start of this installation; sending waits");
+    }
+    this.#isApart = true;
+    this.#noteError(new AppError("link.identity_diverged", { standing }));
+    if (standing === "superseded" || this.#hasNewEpochs) return;
+    for (const stream of this.#deps.spool.streams) await this.#deps.spool.newEpoch(stream);
+    this.#hasNewEpochs = true;
   }
 
   /** A poll with the old key must not meet its end: it is cut before the new one is seen. */

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { createApiClient } from "@tms/contracts";
 import { linkRegister, type RegisterAnswer, type RegisterRequest } from "@tms/contracts/link";
 import { AppError, type CustomerId, type EndpointId, type ProductId, type Sha256 } from "@tms/records";
+import { publicSpkiOf } from "@tms/signing";
 import { productUri } from "../authority/authority.ts";
 import { readIfThere, writeDurably } from "../authority/private-file.ts";
 import { spkiOfCertificate, spkiOfKey } from "../authority/spki.ts";
@@ -11,9 +12,9 @@ import { makeCertificateRequest } from "./certificate-request.ts";
 import { type Address, hostInUrl } from "./dial/address.ts";
 import type { Dial } from "./dial/dial.ts";
 import { errorOfApi, fetchOver } from "./link-http.ts";
-import type { LowerKeys } from "./lower-keys.ts";
+import { adoptKeys, type LowerKeys, makeFreshKeys, publicSshText } from "./lower-keys.ts";
 import { type ProbedAuthority, probeAuthority } from "./probe-authority.ts";
-import { IDENTITY_FILE } from "./renewal-keys.ts";
+import { type FreshKeys, IDENTITY_FILE, keepFreshKeys, settleRenewal } from "./renewal-keys.ts";
 import { createTlsAgent } from "./tls-client.ts";
 
 /** Who we are to the upper party; `identity.json` beside the keys. */
@@ -43,6 +44,11 @@ export interface RegisterLowerOptions {
   caPins: readonly Sha256[];
   /** From the connection details or the token, never from the answer. */
   patternRoot: Sha256;
+  /**
+   * With keys that share nothing with those before, which then replace them in `keys`. A copy of another machine's
+   * directory needs that, and an instance id of its own in `request`.
+   */
+  freshKeys?: boolean;
   request: Omit<RegisterRequest, "v" | "pinned" | "certificateRequest" | "sshPublicKey" | "signingKey">;
   signal?: AbortSignal | undefined;
   /** Default: directly. */
@@ -58,6 +64,7 @@ const REGISTER_TIMEOUT_MS = 30_000;
  */
 export async function registerLower(options: RegisterLowerOptions): Promise<StoredIdentity> {
   const { keys, statusServer } = options;
+  const used = options.freshKeys === true ? await waitingKeys(keys.directory) : keys;
   const authority = await probeAuthority(statusServer, options.caPins, options);
   const agent = createTlsAgent(
     { caPem: authority.caPem },
@@ -78,13 +85,15 @@ export async function registerLower(options: RegisterLowerOptions): Promise<Stor
       ...options.request,
       v: "link/1",
       pinned: authority.pinned,
-      certificateRequest: await makeCertificateRequest(keys.tlsPrivatePem),
-      sshPublicKey: keys.sshPublicKey,
-      signingKey: keys.signingPublicSpki.toString("base64"),
+      certificateRequest: await makeCertificateRequest(used.tlsPrivatePem),
+      sshPublicKey: publicSshText(used.sshPrivateKey),
+      signingKey: publicSpkiOf(used.signingPrivatePem).toString("base64"),
     };
     const answer = await client.register({ body });
-    const identity = checkAnswer(answer, { options, authority });
+    const identity = checkAnswer(answer, { options, authority, tlsPrivatePem: used.tlsPrivatePem });
     await storeIdentity(keys.directory, identity);
+    adoptKeys(keys, used);
+    await settleRenewal(keys.directory);
     return identity;
   } catch (error) {
     throw errorOfApi(error);
@@ -125,11 +134,19 @@ export async function storeIdentity(directory: string, identity: StoredIdentity,
   await writeDurably(join(directory, IDENTITY_FILE), JSON.stringify(identity, null, 2), disk);
 }
 
-/** What a registration has become by renewals: `known` itself, or the renewed identity beside the keys. */
+async function waitingKeys(directory: string): Promise<FreshKeys> {
+  const fresh = makeFreshKeys();
+  await keepFreshKeys(directory, fresh);
+  return fresh;
+}
+
+/**
+ * What a registration has become: `known` itself, or the identity beside the keys if it is not older. That one was
+ * renewed, or registered by a process that died before it could tell anybody else; the keys on disk are for it.
+ */
 export async function identityInForce(keys: LowerKeys, known: StoredIdentity): Promise<StoredIdentity> {
   const stored = await loadIdentity(keys);
-  const isSame = stored?.product === known.product && stored.registeredAt === known.registeredAt;
-  return isSame ? stored : known;
+  return stored !== null && stored.registeredAt >= known.registeredAt ? stored : known;
 }
 
 /** The identity of an earlier registration, or null. */
@@ -140,16 +157,13 @@ export async function loadIdentity(keys: LowerKeys): Promise<StoredIdentity | nu
 
 function checkAnswer(
   answer: RegisterAnswer,
-  context: { options: RegisterLowerOptions; authority: ProbedAuthority },
+  context: { options: RegisterLowerOptions; authority: ProbedAuthority; tlsPrivatePem: string },
 ): StoredIdentity {
-  const { options, authority } = context;
+  const { options, authority, tlsPrivatePem } = context;
   if (answer.patternRoot !== options.patternRoot) {
     throw new AppError("link.pattern_root_mismatch", { pinned: options.patternRoot, answered: answer.patternRoot });
   }
-  const certificate = checkCertificate(answer, {
-    tlsPrivatePem: options.keys.tlsPrivatePem,
-    caSpki: authority.spki,
-  });
+  const certificate = checkCertificate(answer, { tlsPrivatePem, caSpki: authority.spki });
   return {
     product: answer.product,
     customer: answer.customer,

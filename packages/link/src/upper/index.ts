@@ -1,18 +1,22 @@
 export { answerOf, type BatchIntake, createBatchIntake, type StatedBatch } from "./batch-intake.ts";
 export { createIdentityChanges } from "./identity-changes.ts";
 export type { IntakeStore, IntakeTransaction, ReceivedBatch } from "./intake-store.ts";
+export { arrivingStart, hearingOf, heartbeatDigest, isTaken } from "./judge-heartbeat.ts";
 export {
-  type HeartbeatJudgement,
-  heartbeatDigest,
-  judgeHeartbeat,
-  type KnownHeartbeat,
-} from "./judge-heartbeat.ts";
+  type ArrivingStart,
+  type Face,
+  type Judgement,
+  judgeStart,
+  type KnownStart,
+  type LastOfStart,
+  type StartWatch,
+} from "./judge-start.ts";
 export { problemOf } from "./link-problem.ts";
 export { type LogServerDeps, registerLogServer } from "./log-server-routes.ts";
 export { admit, type CredentialCheck, type IdentitySource, type Peer, type PeerLookup } from "./peer.ts";
 export { type BatchRecord, readBatchRecords } from "./read-batch-records.ts";
 export { createSshLogServer, type SshLogServer } from "./ssh-log-server.ts";
 export { SSH_LIMITS, type SshLimits, type SshLogServerDeps } from "./ssh-session.ts";
-export type { CasePort, HeartbeatPort, PackagePort, PatternPort, StatusServerDeps } from "./status-server.ts";
+export type { CasePort, Hearing, HeartbeatPort, PackagePort, PatternPort, StatusServerDeps } from "./status-server.ts";
 export { registerStatusServer } from "./status-server-routes.ts";
 export { createTakeHeartbeat, type HeartbeatCall } from "./take-heartbeat.ts";

@@ -28,7 +28,11 @@ export function problemOf(error: unknown, requestId: string): Problem {
 }
 
 /** Refusals after which nothing more comes over this connection. */
-const ENDED: ReadonlySet<string> = new Set<ErrorCode>(["link.identity_unknown", "link.identity_revoked"]);
+const ENDED: ReadonlySet<string> = new Set<ErrorCode>([
+  "link.identity_unknown",
+  "link.identity_revoked",
+  "link.identity_clone",
+]);
 
 /** The error handler of all link routes. */
 export function answerLinkProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): void {

@@ -25,7 +25,14 @@ export interface Peer {
 
 export type PeerLookup =
   | { kind: "unknown" }
-  | { kind: "known"; peer: Peer; registration: Registration; certificateNotAfter: Date };
+  | {
+      kind: "known";
+      peer: Peer;
+      registration: Registration;
+      certificateNotAfter: Date;
+      /** Two installations proved to hold this identity: neither is served until it is registered anew. */
+      isCloned: boolean;
+    };
 
 /** Who a key belongs to. The app answers from its products table, cached at most 10 s. */
 export interface IdentitySource {
@@ -46,7 +53,7 @@ export interface CredentialCheck {
 /**
  * Turns what the table knows into a peer, or into the refusal that a lower party can act on.
  *
- * @throws {AppError} `link.identity_unknown`, `link.identity_revoked`, `link.identity_expired`
+ * @throws {AppError} `link.identity_unknown`, `link.identity_revoked`, `link.identity_clone`, `link.identity_expired`
  */
 export function admit(lookup: PeerLookup, now: Date): Peer {
   if (lookup.kind === "unknown") throw new AppError("link.identity_unknown");
@@ -56,9 +63,11 @@ export function admit(lookup: PeerLookup, now: Date): Peer {
     case "unregistered":
       throw new AppError("link.identity_revoked", { product: peer.product });
     case "may-only-renew":
+      refuseClone(lookup);
       throw new AppError("link.identity_expired", { product: peer.product });
     case "registered":
     case "unconfirmed":
+      refuseClone(lookup);
       if (now >= lookup.certificateNotAfter) throw new AppError("link.identity_expired", { product: peer.product });
       return peer;
     default:
@@ -68,16 +77,21 @@ export function admit(lookup: PeerLookup, now: Date): Peer {
 
 const DAY_MS = 86_400_000;
 
+function refuseClone({ isCloned, peer }: Extract<PeerLookup, { kind: "known" }>): void {
+  if (isCloned) throw new AppError("link.identity_clone", { product: peer.product });
+}
+
 /**
  * The same for a renewal: an expired certificate is admitted too, for `RENEW_GRACE_DAYS` and while the registration
  * stands. Whoever removed the product ended that as well.
  *
- * @throws {AppError} `link.identity_unknown`, `link.identity_revoked`, `link.identity_expired`
+ * @throws {AppError} `link.identity_unknown`, `link.identity_revoked`, `link.identity_clone`, `link.identity_expired`
  */
 export function admitToRenew(lookup: PeerLookup, now: Date): Peer {
   if (lookup.kind === "unknown" || lookup.registration === "revoked" || lookup.registration === "unregistered") {
     return admit(lookup, now);
   }
+  refuseClone(lookup);
   const end = lookup.certificateNotAfter.getTime() + RENEW_GRACE_DAYS * DAY_MS;
   if (now.getTime() >= end) throw new AppError("link.identity_expired", { product: lookup.peer.product });
   return lookup.peer;

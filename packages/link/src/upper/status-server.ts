@@ -12,9 +12,23 @@ import type {
 import type { CaseId, ErrorCode } from "@tms/records";
 import type { CredentialCheck, IdentitySource, Peer } from "./peer.ts";
 
+/** What became of a heartbeat beside its content (judge-start.ts). */
+export interface Hearing {
+  /** Anything but `taken`: nothing was committed, and neither directives nor positions are answered. */
+  standing: "taken" | "diverged" | "superseded";
+  /** What the start is to repeat, to prove that it is alive. */
+  challenge: string | null;
+  /** When it was heard, by the upper party's clock. */
+  at: Date;
+}
+
 export interface HeartbeatPort {
-  /** Outcomes and report are committed before it resolves. The streams' signatures were verified before. */
-  accept(peer: Peer, request: HeartbeatRequest, from: { address: string }): Promise<void>;
+  /**
+   * Outcomes and report are committed before it resolves. The streams' signatures were verified before.
+   *
+   * @throws {AppError} `link.counter_replayed`, `link.identity_clone`
+   */
+  accept(peer: Peer, request: HeartbeatRequest, from: { address: string }): Promise<Hearing>;
   /** Directives not yet acknowledged, and the positions of all streams. */
   answer(peer: Peer): Promise<HeartbeatAnswer>;
   /** Resolves when directives appear; may reject once `signal` is aborted. */

@@ -3,7 +3,7 @@ import { AppError, type Timers } from "@tms/records";
 import { positionText, verifyBytes } from "@tms/signing";
 import { parseBody } from "./parse-body.ts";
 import type { Peer } from "./peer.ts";
-import type { HeartbeatPort } from "./status-server.ts";
+import type { Hearing, HeartbeatPort } from "./status-server.ts";
 
 export interface HeartbeatCall {
   /** Who calls, looked up anew: the wait may outlive the identity. */
@@ -19,13 +19,32 @@ export function createTakeHeartbeat(deps: { heartbeats: HeartbeatPort; timers: T
     const peer = await call.peer();
     const request = parseBody(heartbeatRequestSchema, body);
     for (const report of request.streams) verifyReport(peer, report);
-    await deps.heartbeats.accept(peer, request, { address: call.address });
+    const hearing = await deps.heartbeats.accept(peer, request, { address: call.address });
+    if (hearing.standing !== "taken") return answerApart(hearing);
     const answer = await deps.heartbeats.answer(peer);
+    // A challenge is to come back soon, and a long poll would hold it up.
+    if (hearing.challenge !== null) return { ...answer, challenge: hearing.challenge };
     if (answer.directives.length > 0 || request.waitSeconds === 0) return answer;
 
     await waitForNews(deps, { peer, signal: call.signal, ms: request.waitSeconds * 1000 });
     // A product removed meanwhile is told so.
     return deps.heartbeats.answer(await call.peer());
+  };
+}
+
+/** Until the next heartbeat of a start that waits. */
+const APART_SECONDS = 10;
+/** One that is to prove something is asked again at once. */
+const CHALLENGE_SECONDS = 1;
+
+function answerApart({ standing, challenge, at }: Hearing): HeartbeatAnswer {
+  return {
+    serverTime: at.toISOString(),
+    nextSeconds: challenge === null ? APART_SECONDS : CHALLENGE_SECONDS,
+    directives: [],
+    positions: [],
+    ...(standing === "taken" ? {} : { standing }),
+    ...(challenge === null ? {} : { challenge }),
   };
 }
 

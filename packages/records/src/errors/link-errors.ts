@@ -91,6 +91,18 @@ export const LINK_ERRORS = {
     text: "The certificate has expired; it may only renew.",
     cure: "Register anew with user name and password.",
   },
+  "link.identity_clone": {
+    status: 403,
+    level: "warn",
+    text: "Two machines speak with the same identity: one is a copy of the other.",
+    cure: "Register this machine anew, and the other one too; each becomes a product of its own.",
+  },
+  "link.identity_diverged": {
+    status: 409,
+    level: "warn",
+    text: "The server knows a newer state of this installation; sending waits.",
+    cure: "If this machine was restored from a backup, wait a few minutes; if it is a copy, stop it or the other one.",
+  },
   "link.customer_expired": {
     status: 403,
     level: "info",

@@ -18,6 +18,8 @@ export function installationOf({ dataDir }: AgentConfig): Installation {
     database: null,
     eventStore: null,
     secretKeyFile: null,
+    publicHost: null,
+    keyFiles: [],
     witnessFile: join(identity, "pins.json"),
   };
 }

@@ -3,7 +3,7 @@ import { accountReset } from "./account/reset-account.ts";
 import { caseExport } from "./case/export-case.ts";
 import { consentGive } from "./consent/give-consent.ts";
 import { doctor } from "./doctor/doctor.ts";
-import { keysCustomer, keysExport, keysRecipients } from "./keys/keys-commands.ts";
+import { keysCustomer, keysExport, keysImport, keysRecipients } from "./keys/keys-commands.ts";
 import { patternCheck } from "./pattern/check-pattern.ts";
 import { patternDraft } from "./pattern/draft-pattern.ts";
 import { patternImport } from "./pattern/import-pattern.ts";
@@ -26,6 +26,7 @@ const COMMANDS: readonly Command[] = [
   keysCustomer,
   keysRecipients,
   keysExport,
+  keysImport,
 ];
 
 /** Finds the command, runs it, and turns whatever it throws into its last line. */

@@ -45,6 +45,8 @@ export function installationOf(config: Config, env: NodeJS.ProcessEnv): Installa
     },
     eventStore: null,
     secretKeyFile: secretKeyFileOf(config, env),
+    publicHost,
+    keyFiles: [],
     witnessFile: join(ca, "ca-key.pem"),
   };
 }

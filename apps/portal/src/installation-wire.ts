@@ -50,6 +50,13 @@ export function installationOf(config: PortalConfig, env: NodeJS.ProcessEnv): In
     },
     eventStore: "url" in config.eventStore ? config.eventStore : { directory: join(dataDir, "event-store") },
     secretKeyFile: secretKeyFileOf(config, env),
+    publicHost: config.publicHost,
+    keyFiles: [
+      { name: "ca.pem", path: join(dataDir, "ca.pem") },
+      { name: "ca-key.pem", path: join(dataDir, "ca-key.pem") },
+      { name: "ssh-host-key", path: join(dataDir, "ssh-host-key") },
+      { name: "secret-key", path: secretKeyFileOf(config, env) },
+    ],
     witnessFile: join(dataDir, "ca-key.pem"),
   };
 }

@@ -49,6 +49,9 @@ export const installationSchema = z.strictObject({
     .nullable(),
   eventStore: z.union([storeUrl, z.strictObject({ directory: z.string() })]).nullable(),
   secretKeyFile: z.string().nullable(),
+  publicHost: z.string().nullable(),
+  /** What makes a server the one that others know; `tms keys export` takes those that exist. */
+  keyFiles: z.array(z.strictObject({ name: z.string(), path: z.string() })),
   /** Exists from the first start on. */
   witnessFile: z.string(),
 });

@@ -25,7 +25,7 @@ export {
 } from "./certificates/keep-certificate.ts";
 export { inCustomer, inProvider } from "./database/in-scope.ts";
 export { type DatabaseFound, inspectDatabase } from "./database/inspect-database.ts";
-export { openBesideServer } from "./database/open-beside-server.ts";
+export { type BesideServer, openBesideServer } from "./database/open-beside-server.ts";
 export { type Databases, type OpenDatabasesOptions, OWN_MIGRATIONS, openDatabases } from "./database/open-databases.ts";
 export { createHttpServer, type HttpServerOptions } from "./http/create-http-server.ts";
 export { implement, type RouteInput } from "./http/implement.ts";

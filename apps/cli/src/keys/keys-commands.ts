@@ -1,9 +1,10 @@
 import { AppError, type CustomerId, isUuid } from "@tms/records";
-import { readArguments } from "../shell/arguments.ts";
+import { onlyPositional, readArguments } from "../shell/arguments.ts";
 import type { Command } from "../shell/command.ts";
 import { readSecret } from "../shell/files.ts";
 import { readExpert } from "./expert-directory.ts";
 import { holdKeyCeremony } from "./hold-key-ceremony.ts";
+import { exportPortalKeys, importPortalKeys } from "./portal-keys.ts";
 import { changeRecipients, listRecipients } from "./recipients.ts";
 
 export const keysCustomer: Command = {
@@ -72,10 +73,39 @@ export const keysRecipients: Command = {
 export const keysExport: Command = {
   name: "keys export",
   schema: "tms.keys-export/1",
-  usage: "tms keys export --keys DIR",
-  async run(argv) {
-    const args = readArguments(argv, { keys: { type: "string" } });
+  usage: "tms keys export --keys DIR | --portal FILE --out FILE --passphrase-file F",
+  async run(argv, io) {
+    const args = readArguments(argv, {
+      keys: { type: "string" },
+      portal: { type: "string" },
+      out: { type: "string" },
+      "passphrase-file": { type: "string" },
+    });
+    if (args.text("portal") !== undefined) {
+      const passphrase = await readSecret(args.need("passphrase-file"));
+      const move = { config: args.need("portal"), file: args.need("out"), passphrase };
+      const done = await exportPortalKeys({ ...move, now: io.now() });
+      io.say(`Whoever has ${done.out} and its passphrase can be this portal: keep them apart, and neither beside it.`);
+      return { exit: 0, line: { schema: this.schema, ok: true, ...done } };
+    }
     const { name, recipient, signingKey, demo } = await readExpert(args.need("keys"));
     return { exit: 0, line: { schema: this.schema, ok: true, name, recipient, signingKey, demo } };
+  },
+};
+
+export const keysImport: Command = {
+  name: "keys import",
+  schema: "tms.keys-import/1",
+  usage: "tms keys import FILE --portal FILE --passphrase-file F",
+  async run(argv, io) {
+    const args = readArguments(argv, { portal: { type: "string" }, "passphrase-file": { type: "string" } });
+    const file = onlyPositional(args, "the exported file");
+    const passphrase = await readSecret(args.need("passphrase-file"));
+    const done = await importPortalKeys({ config: args.need("portal"), file, passphrase });
+    if (!done.sameHost) {
+      io.say(`The keys are of a portal at ${done.publicHost}: products look for it there, not at this publicHost.`);
+    }
+    if (done.onlineKeys.waiting > 0) io.say("There is no database yet. Restore it, then import once more.");
+    return { exit: 0, line: { schema: this.schema, ok: true, ...done } };
   },
 };

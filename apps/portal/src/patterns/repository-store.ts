@@ -4,12 +4,21 @@ import { type Databases, inCustomer, inProvider, type SecretBox } from "@tms/ser
 import { type Kysely, sql } from "kysely";
 import type { NewTarget, RepositoryState, RepositoryStore, RepositoryTransaction } from "./repository.ts";
 
+export interface OnlineKeys {
+  snapshot: string;
+  timestamp: string;
+}
+
 export interface SqlRepositoryStore extends RepositoryStore {
+  /** In the clear, of every customer; for an export that encrypts them at once. @throws {AppError} `secret.unreadable`. */
+  exportOnlineKeys(scope: ProviderScope): Promise<(OnlineKeys & { customer: CustomerId })[]>;
+  /** Seals a customer's keys anew where the stored ones do not open with this server's key. */
+  restoreOnlineKeys(scope: CustomerScope, keys: OnlineKeys): Promise<"good" | "restored" | "no_customer">;
   /** Customers whose timestamp ends before this; for the renewing job. */
   endingBefore(scope: ProviderScope, instant: Date): Promise<CustomerId[]>;
 }
 
-export function createRepositoryStore(db: Databases, secrets: SecretBox): SqlRepositoryStore {
+export function createRepositoryStore(db: Pick<Databases, "app" | "provider">, secrets: SecretBox): SqlRepositoryStore {
   return {
     create: (scope, repository) =>
       inCustomer(db.app, scope, async (trx) => {
@@ -44,6 +53,29 @@ export function createRepositoryStore(db: Databases, secrets: SecretBox): SqlRep
         const row = await readRepository(trx, scope, "read");
         return row === null ? null : stateOf(row);
       }),
+    exportOnlineKeys: async () => {
+      const customers = await inProvider(db.provider, async (trx) => {
+        const { rows } = await sql<{ customer: CustomerId }>`select customer from patterns_repositories`.execute(trx);
+        return rows.map((row) => row.customer);
+      });
+      const keys: (OnlineKeys & { customer: CustomerId })[] = [];
+      for (const customer of customers) {
+        const row = await inCustomer(db.app, { customer }, (trx) => readRepository(trx, { customer }, "read"));
+        if (row !== null) keys.push({ customer, ...openOnlineKeys(row, { customer }, secrets) });
+      }
+      return keys;
+    },
+    restoreOnlineKeys: (scope, keys) =>
+      inCustomer(db.app, scope, async (trx) => {
+        const row = await readRepository(trx, scope, "lock");
+        if (row === null) return "no_customer";
+        if (isReadable(row, scope, secrets)) return "good";
+        await sql`update patterns_repositories set
+          snapshot_key = ${secrets.seal(keys.snapshot, boundTo("snapshot_key", scope))},
+          timestamp_key = ${secrets.seal(keys.timestamp, boundTo("timestamp_key", scope))}
+          where customer = ${scope.customer}`.execute(trx);
+        return "restored";
+      }),
     endingBefore: (_, instant) =>
       inProvider(db.provider, async (trx) => {
         const { rows } = await sql<{ customer: CustomerId }>`select customer from patterns_repositories
@@ -62,10 +94,7 @@ export async function openRepositoryTransaction(
   const row = await lockRepository(trx, scope);
   return {
     state: stateOf(row),
-    onlineKeys: {
-      snapshot: secrets.open(row.snapshot_key, boundTo("snapshot_key", scope)),
-      timestamp: secrets.open(row.timestamp_key, boundTo("timestamp_key", scope)),
-    },
+    onlineKeys: openOnlineKeys(row, scope, secrets),
     async metadata(name) {
       const bytes = await readMetadata(trx, scope, name);
       if (bytes === null) throw new AppError("pattern.metadata_invalid", { name, reason: "absent" });
@@ -93,6 +122,24 @@ interface RepositoryRow {
   timestamp_key: string;
   timestamp_expires_at: Date;
   pattern_root: Sha256;
+}
+
+function openOnlineKeys(row: RepositoryRow, scope: CustomerScope, secrets: SecretBox): OnlineKeys {
+  return {
+    snapshot: secrets.open(row.snapshot_key, boundTo("snapshot_key", scope)),
+    timestamp: secrets.open(row.timestamp_key, boundTo("timestamp_key", scope)),
+  };
+}
+
+function isReadable(row: RepositoryRow, scope: CustomerScope, secrets: SecretBox): boolean {
+  try {
+    openOnlineKeys(row, scope, secrets);
+    return true;
+  } catch (error) {
+    // Sealed by another key: that is the question.
+    if (error instanceof AppError && error.code === "secret.unreadable") return false;
+    throw error;
+  }
 }
 
 async function readRepository(

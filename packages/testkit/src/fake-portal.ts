@@ -123,7 +123,7 @@ export class FakePortal {
       customer: this.customer,
       authority: made.authority,
       sshHostKeys: [made.sshHostKey.fingerprint],
-      patternRoot: options.answeredPatternRoot ?? this.patternRoot,
+      patternRoot: () => options.answeredPatternRoot ?? this.patternRoot,
       checkPassword: async (userName, password) => {
         await this.#credentials.check(userName, password);
       },

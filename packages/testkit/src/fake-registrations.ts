@@ -29,7 +29,8 @@ export interface FakeRegistrationsDeps {
   customer: CustomerId;
   authority: Authority;
   sshHostKeys: string[];
-  patternRoot: Sha256;
+  /** Asked each time: a test may set it after the start. */
+  patternRoot: () => Sha256;
   checkPassword(userName: string, password: string): Promise<void>;
   onChange(): void;
   clock: Clock;
@@ -101,7 +102,8 @@ export class FakeRegistrations {
     else if (!equalSecret(credentials.secret, this.enrolments.get(credentials.id) ?? "")) {
       throw new AppError("link.token_unknown");
     }
-    const { customer, patternRoot } = this.#deps;
+    const { customer } = this.#deps;
+    const patternRoot = this.#deps.patternRoot();
     const endpoint = credentials.kind === "password" ? null : (request.endpoint ?? newId<EndpointId>());
     const product = newId<ProductId>();
     const issued = await this.#issue(product, request.certificateRequest);

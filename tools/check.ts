@@ -5,6 +5,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { buildConsoles } from "./build-consoles.ts";
 import { deadLinksOf } from "./dead-links.ts";
+import { staleReferencePages } from "./reference-docs.ts";
 import { checkReferences } from "./references.ts";
 import { checkUnusedDependencies } from "./unused-dependencies.ts";
 import { checkWalls } from "./walls.ts";
@@ -20,6 +21,7 @@ const steps: [string, () => string[] | Promise<string[]>][] = [
   ["dependencies", () => checkUnusedDependencies(root)],
   ["walls", walls],
   ["consoles", consoles],
+  ["reference pages", () => staleReferencePages(root)],
   ["links in docs", deadLinks],
 ];
 

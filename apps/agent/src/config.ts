@@ -5,17 +5,23 @@ import { z } from "zod";
 
 const absolute = z.string().max(4096).startsWith("/");
 
-const configSchema = z.strictObject({
-  dataDir: absolute,
-  /** Needed for the first start only. */
-  token: z.string().max(16_384).optional(),
-  /** The endpoint's own name for itself. */
-  host: z.string().min(1).max(255).optional(),
-  /** Cleanups touch nothing outside; null = the whole machine but for the protected list. */
-  sandbox: z.strictObject({ root: absolute }).nullable(),
-  watch: z.array(absolute).min(1).max(64),
-  crontabs: z.array(absolute).max(64),
-  pollMs: z.int().min(20).max(60_000).default(200),
+/** `agent.json`. Its descriptions are the reference: docs/reference/settings.md is made from them. */
+export const configSchema = z.strictObject({
+  dataDir: absolute.describe("Identity, spool, pattern mirror, journal and quarantine; absolute."),
+  token: z.string().max(16_384).optional().describe("The enrolment token; needed for the first start only."),
+  host: z
+    .string()
+    .min(1)
+    .max(255)
+    .optional()
+    .describe("The endpoint's own name for itself; without it the machine's host name."),
+  sandbox: z
+    .strictObject({ root: absolute })
+    .nullable()
+    .describe("Cleanups touch nothing outside its `root`; null is the whole machine but for the protected list."),
+  watch: z.array(absolute).min(1).max(64).describe("Folders that are watched and scanned; each must exist."),
+  crontabs: z.array(absolute).max(64).describe("Crontabs that are read for what starts programs; each may come later."),
+  pollMs: z.int().min(20).max(60_000).default(200).describe("How often processes are looked at, in milliseconds."),
 });
 
 export type AgentConfig = Omit<z.infer<typeof configSchema>, "host" | "token"> & {

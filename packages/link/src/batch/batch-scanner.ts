@@ -15,6 +15,7 @@ import { FrameWalker, WINDOW_LOG_MAX } from "./frame-walker.ts";
 
 /** 16 KiB, the default, cost a third of the speed: one call into the thread pool per chunk. */
 const OUTPUT_CHUNK_BYTES = 1024 * 1024;
+const MIN_OUTPUT_CHUNK_BYTES = 1024;
 /** Compressed bytes that may wait for the decoder. With the default of 16 KiB each TLS record waited for the thread pool. */
 const INPUT_AHEAD_BYTES = 1024 * 1024;
 const NEWLINE = 10;
@@ -105,12 +106,7 @@ export class BatchScanner {
 class BodyDecoder {
   readonly #walker = new FrameWalker();
   readonly #expected: { plainBytes: number; count: number };
-  readonly #zstd = createZstdDecompress({
-    chunkSize: OUTPUT_CHUNK_BYTES,
-    // A stream's option, which the types of zlib do not list.
-    ...({ writableHighWaterMark: INPUT_AHEAD_BYTES } satisfies TransformOptions),
-    params: { [constants.ZSTD_d_windowLogMax]: WINDOW_LOG_MAX },
-  });
+  readonly #zstd: ReturnType<typeof createZstdDecompress>;
   readonly #ended: Promise<void>;
   #plainBytes = 0;
   #lines = 0;
@@ -119,6 +115,13 @@ class BodyDecoder {
 
   constructor(expected: { plainBytes: number; count: number }, onPlain?: (chunk: Buffer) => void) {
     this.#expected = expected;
+    this.#zstd = createZstdDecompress({
+      // Not more than comes out: most batches are small, and each would allocate the whole of it.
+      chunkSize: Math.min(OUTPUT_CHUNK_BYTES, Math.max(MIN_OUTPUT_CHUNK_BYTES, expected.plainBytes + 1)),
+      // A stream's option, which the types of zlib do not list.
+      ...({ writableHighWaterMark: INPUT_AHEAD_BYTES } satisfies TransformOptions),
+      params: { [constants.ZSTD_d_windowLogMax]: WINDOW_LOG_MAX },
+    });
     this.#zstd.on("data", (chunk: Buffer) => {
       this.#count(chunk);
       if (!this.#broken) onPlain?.(chunk);

@@ -6,7 +6,7 @@ import {
   linkHeartbeat,
   type StreamReport,
 } from "@tms/contracts/link";
-import { AppError, type Clock, type ProductId, type Timers } from "@tms/records";
+import { AppError, type Clock, type ProductId, type Stream, type Timers } from "@tms/records";
 import { positionText, signBytes } from "@tms/signing";
 import { errorOfApi } from "./link-http.ts";
 import type { LinkMemory } from "./link-memory.ts";
@@ -68,6 +68,8 @@ export class HeartbeatLoop {
   /** The last one that this start was given. In memory alone: whoever copies the disk must not have it. */
   #challenge: string | null = null;
   #loop: Promise<void> = Promise.resolve();
+  /** The last signature of each stream: most heartbeats tell the position that the one before told. */
+  readonly #signed = new Map<Stream, { text: string; signature: string }>();
 
   constructor(deps: HeartbeatDeps) {
     this.#deps = deps;
@@ -145,7 +147,10 @@ export class HeartbeatLoop {
     const beat = this.#beat;
     const outcomes = memory.pendingOutcomes();
     const counter = await memory.nextCounter();
-    this.#poll = new AbortController();
+    const poll = new AbortController();
+    this.#poll = poll;
+    // Stopped while the counter was being stored: `stop` has cut the poll before this one.
+    if (this.#stop.signal.aborted) poll.abort();
     // Kicked while the counter was being stored: this request must not wait.
     const waitSeconds = this.#kicked ? 0 : askedSeconds;
     this.#deps.onSending();
@@ -155,7 +160,7 @@ export class HeartbeatLoop {
         baseUrl: this.#deps.baseUrl,
         fetch: this.#deps.fetch({
           timeoutMs: waitSeconds * 1000 + DEADLINE_MS,
-          signal: AbortSignal.any([this.#poll.signal, this.#stop.signal]),
+          signal: poll.signal,
         }),
       },
     );
@@ -192,8 +197,14 @@ export class HeartbeatLoop {
   #sign(report: SpoolReport): StreamReport {
     const { stream, epoch, sealedTo, head, spooledBytes, oldestAt } = report;
     const text = positionText({ product: this.#deps.product, stream, epoch, sealedTo, head });
-    const signature = signBytes(this.#deps.signingPrivatePem, Buffer.from(text, "utf8")).toString("base64");
+    const last = this.#signed.get(stream);
+    const signature = last?.text === text ? last.signature : this.#signText(text);
+    this.#signed.set(stream, { text, signature });
     return { stream, epoch, sealedTo, head, spooledBytes, oldestAt, signature };
+  }
+
+  #signText(text: string): string {
+    return signBytes(this.#deps.signingPrivatePem, Buffer.from(text, "utf8")).toString("base64");
   }
 
   /** After two cuts the network evidently does not let a request stay open so long. */

@@ -72,6 +72,19 @@ test("what an ended epoch sealed and never sent is lost", () => {
   });
 });
 
+test("what arrived beyond the last ledger was sent too: its sender was restored before it could sign it", () => {
+  const next = newId<Epoch>();
+  const later = new Date(AT.getTime() + 1000);
+  const input = inputWith({
+    ledgers: [
+      { epoch: EPOCH, sealedTo: 8, spooledBytes: 0, announcedAt: AT, reportedAt: AT },
+      { epoch: next, sealedTo: 0, spooledBytes: 0, announcedAt: later, reportedAt: later },
+    ],
+  });
+
+  expect(completenessOf(input)).toMatchObject({ sent: 10, received: 10, lost: 0, gaps: [] });
+});
+
 test("the store's time keeps microseconds and bounds absurd clocks", () => {
   expect(storeTime("2026-11-24T09:00:00.123456+01:00")).toBe("2026-11-24 08:00:00.123456");
   expect(storeTime("2026-11-24T09:00:00Z")).toBe("2026-11-24 09:00:00.000000");

@@ -1,5 +1,6 @@
 // Completeness of one stream of one product, as arithmetic (architecture, sections 5 and 11).
-// C1  sent = what the sender signed as sealed, summed over epochs.
+// C1  sent = what the sender signed as sealed, summed over epochs; what arrived beyond it was sent too. A sender that
+//     was restored right after such a batch never signs it.
 // C2  received = distinct record ids in the event store + repeated ids + records kept aside.
 // C3  What is missing has a range and a cause: declared by the sender, missing in the store, or never sent.
 
@@ -62,7 +63,7 @@ export function completenessOf(input: CompletenessInput): Completeness {
   const newest = [...input.ledgers].sort((one, other) => one.reportedAt.getTime() - other.reportedAt.getTime()).at(-1);
   return {
     stream: input.stream,
-    sent: input.ledgers.length === 0 ? null : sum(input.ledgers.map((ledger) => ledger.sealedTo)),
+    sent: input.ledgers.length === 0 ? null : sum(input.ledgers.map((ledger) => sentOf(ledger, input.batches))),
     received: input.distinctIndexed + repeated + keptAside,
     distinctIndexed: input.distinctIndexed,
     repeated,
@@ -102,14 +103,21 @@ function neverSent(input: CompletenessInput): Gap[] {
     .at(-1);
   return input.ledgers.flatMap((ledger) => {
     if (ledger === current) return [];
-    const reached = Math.max(
-      0,
-      ...input.batches.filter((batch) => batch.epoch === ledger.epoch).map((batch) => batch.first + batch.count),
-    );
+    const reached = reachedIn(ledger.epoch, input.batches);
     const count = ledger.sealedTo - reached;
     const span = { from: null, to: ledger.reportedAt };
     return count > 0 ? [{ epoch: ledger.epoch, first: reached, count, cause: "epoch-ended", ...span }] : [];
   });
+}
+
+/** Number after the last one that arrived of an epoch. */
+function reachedIn(epoch: Epoch, batches: CompletenessInput["batches"]): number {
+  const ends = batches.filter((batch) => batch.epoch === epoch).map((batch) => batch.first + batch.count);
+  return ends.reduce((highest, end) => Math.max(highest, end), 0);
+}
+
+function sentOf(ledger: { epoch: Epoch; sealedTo: number }, batches: CompletenessInput["batches"]): number {
+  return Math.max(ledger.sealedTo, reachedIn(ledger.epoch, batches));
 }
 
 function sum(numbers: readonly number[]): number {

@@ -6,6 +6,7 @@ import { BATCH_LIMITS, type BatchLimits } from "../batch/batch-limits.ts";
 import { BatchScanner, type ScannedBatch } from "../batch/batch-scanner.ts";
 import { type BatchDecision, decideBatch, mayBeKnown, type StreamPosition } from "../batch/decide-batch.ts";
 import type { Disk } from "../disk/disk.ts";
+import { DurableDirectories } from "../disk/durable-directories.ts";
 import { nodeDisk } from "../disk/node-disk.ts";
 import { WriteAhead } from "../disk/write-ahead.ts";
 import type { IntakeStore, IntakeTransaction } from "./intake-store.ts";
@@ -46,15 +47,16 @@ export function createBatchIntake(deps: {
   const { directory, store, clock, limits = BATCH_LIMITS, disk = nodeDisk } = deps;
   const newName = deps.newName ?? (() => randomBytes(16).toString("hex"));
   const incoming = join(directory, "incoming");
+  const directories = new DurableDirectories(disk, dirname(directory));
   return {
     incoming,
     async receive(peer, stated, body) {
-      await disk.makeDirectory(incoming);
+      await directories.make(incoming);
       const temporary = join(incoming, newName());
       try {
         const scanned = await writeAndScan({ disk, path: temporary, limits }, body);
         return await store.locked(peer, stated.stream, (tx) =>
-          judge({ tx, scanned, stated, peer, temporary, directory, disk, receivedAt: clock.now() }),
+          judge({ tx, scanned, stated, peer, temporary, directory, disk, directories, receivedAt: clock.now() }),
         );
       } finally {
         // Gone already if it was accepted (I2).
@@ -93,6 +95,7 @@ interface Judgement {
   temporary: string;
   directory: string;
   disk: Disk;
+  directories: DurableDirectories;
   receivedAt: Date;
 }
 
@@ -113,7 +116,10 @@ async function judge(case_: Judgement): Promise<BatchAnswer> {
   if (decision.outcome !== "accepted" || header === null) return answerOf(decision, position, stated.stream);
 
   const blobKey = blobKeyOf(case_.peer, { header, digest: scanned.digest });
-  await keep(case_.disk, { from: case_.temporary, to: join(case_.directory, blobKey) });
+  const file = join(case_.directory, blobKey);
+  await case_.directories.make(dirname(file));
+  await case_.disk.rename(case_.temporary, file);
+  await case_.disk.syncDirectory(dirname(file));
   if (decision.opensEpoch) await tx.openEpoch(header.epoch);
   const { digest, bytes, readable } = scanned;
   const { receivedAt } = case_;
@@ -136,15 +142,6 @@ function blobKeyOf(
 ): string {
   const { stream, epoch, first } = batch.header;
   return join("c", peer.customer, peer.product, stream, epoch, `${first}-${batch.digest}.batch`);
-}
-
-/** Gives the synced file its final name. */
-async function keep(disk: Disk, file: { from: string; to: string }): Promise<void> {
-  const folder = dirname(file.to);
-  const made = await disk.makeDirectory(folder);
-  await disk.rename(file.from, file.to);
-  await disk.syncDirectory(folder);
-  if (made !== undefined) await disk.syncDirectory(dirname(made));
 }
 
 /** The wire form of a decision; `position` is where the stream stands after it. */

@@ -1,4 +1,4 @@
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import type { BatchHeader } from "@tms/contracts/link";
 import type { Epoch, Sha256 } from "@tms/records";
 import { writeDurably } from "../../authority/private-file.ts";
@@ -6,6 +6,7 @@ import { isGap, parseBatchHeader } from "../../batch/batch-header.ts";
 import { BATCH_LIMITS } from "../../batch/batch-limits.ts";
 import type { SealedBatch } from "../../batch/seal-batch.ts";
 import type { Disk } from "../../disk/disk.ts";
+import type { DurableDirectories } from "../../disk/durable-directories.ts";
 
 /** One sealed batch on disk. */
 export interface BatchFile {
@@ -20,6 +21,7 @@ export interface BatchFile {
 /** Where one stream lies. */
 export interface SpoolPlace {
   disk: Disk;
+  directories: DurableDirectories;
   directory: string;
 }
 
@@ -29,14 +31,19 @@ export function directoryOfEpoch(directory: string, epoch: Epoch): string {
   return join(directory, "batches", epoch);
 }
 
+/** Number of the first record of a batch file, by its name: it holds although its bytes may not. */
+export function firstOf(path: string): number {
+  return Number(NAME.exec(basename(path))?.[1] ?? 0);
+}
+
 /** Writes a sealed batch: fsync, rename, fsync of the directory. Only then may its first byte leave. */
 export async function writeBatchFile(
-  { disk, directory }: SpoolPlace,
+  { disk, directories, directory }: SpoolPlace,
   sealed: SealedBatch,
   now: Date,
 ): Promise<BatchFile> {
   const folder = directoryOfEpoch(directory, sealed.header.epoch);
-  await disk.makeDirectory(folder);
+  await directories.make(folder);
   const path = join(folder, `${String(sealed.header.first).padStart(16, "0")}.${sealed.digest}.batch`);
   await writeDurably(path, sealed.bytes, disk);
   return {
@@ -49,9 +56,9 @@ export async function writeBatchFile(
 }
 
 /** The sealed batches of an epoch, by number; where a gap batch replaced one, only the gap batch. */
-export async function listBatchFiles({ disk, directory }: SpoolPlace, epoch: Epoch): Promise<BatchFile[]> {
+export async function listBatchFiles({ disk, directories, directory }: SpoolPlace, epoch: Epoch): Promise<BatchFile[]> {
   const folder = directoryOfEpoch(directory, epoch);
-  await disk.makeDirectory(folder);
+  await directories.make(folder);
   const found: BatchFile[] = [];
   for (const name of (await disk.list(folder)).sort()) {
     const matched = NAME.exec(name);
@@ -67,11 +74,11 @@ export async function listBatchFiles({ disk, directory }: SpoolPlace, epoch: Epo
 
 /** Removes what a crash left of epochs that ended, except what is still to be carried over. */
 export async function removeEndedEpochs(
-  { disk, directory }: SpoolPlace,
+  { disk, directories, directory }: SpoolPlace,
   state: { epoch: Epoch; carry: readonly string[] },
 ): Promise<void> {
   const all = join(directory, "batches");
-  await disk.makeDirectory(all);
+  await directories.make(all);
   for (const name of await disk.list(all)) {
     const carried = state.carry.some((path) => path.startsWith(join(all, name)));
     if (name !== state.epoch && !carried) await disk.remove(join(all, name));

@@ -32,8 +32,8 @@ export class OpenSegments {
   }
 
   static async open(place: SpoolPlace, epoch: Epoch): Promise<{ segments: OpenSegments; frames: NumberedFrame[] }> {
-    const { disk, directory } = place;
-    await disk.makeDirectory(directory);
+    const { disk, directories, directory } = place;
+    await directories.make(directory);
     const segments = new OpenSegments(place);
     for (const name of await disk.list(directory)) {
       const matched = NAME.exec(name);

@@ -249,6 +249,26 @@ test("a batch that the disk changed is never sent; its numbers say so", async ()
   await spool.close();
 });
 
+test("a batch that the disk changed before it could be carried over is declared with all its records", async () => {
+  const directory = await newDirectory();
+  const spool = await open(directory, { sealRecords: 3 });
+  const records = Array.from({ length: 5 }, () => makeThreatEvent());
+  await spool.append(STREAM, records);
+  const [old] = spool.report();
+  const first = await spool.nextBatch(STREAM);
+  const folder = join(directory, STREAM, "batches", old?.epoch ?? "");
+  const damaged = (await readdir(folder)).sort()[0] ?? "";
+  await truncate(join(folder, damaged), (first?.bytes.length ?? 0) - 1);
+
+  await spool.newEpoch(STREAM);
+  const gap = await spool.nextBatch(STREAM);
+  await spool.acknowledge(STREAM, gap?.digest ?? ("" as never));
+
+  expect(gap?.header).toMatchObject({ first: 0, count: 3, gap: { cause: "disk-failed" } });
+  expect(await drain(spool)).toEqual(records.slice(3).map((one) => one.id));
+  await spool.close();
+});
+
 test("when full, root causes yield to a gap and threat events are refused", async () => {
   const spool = await open(await newDirectory(), { maxBytes: 4000, rootCauseMaxBytes: 100 });
   const records = [makeThreatEvent(), makeThreatEvent()];

@@ -1,6 +1,7 @@
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { type Clock, type Epoch, type LinkRecord, newId, type Stream } from "@tms/records";
 import type { Disk } from "../../disk/disk.ts";
+import { DurableDirectories } from "../../disk/durable-directories.ts";
 import { nodeDisk } from "../../disk/node-disk.ts";
 import { SPOOL_LIMITS, type Spool, type SpoolLimits } from "./spool-port.ts";
 import { StreamSpool } from "./stream-spool.ts";
@@ -20,11 +21,12 @@ export async function openSpool(options: {
 }): Promise<Spool> {
   const limits = { ...SPOOL_LIMITS, ...options.limits };
   const { clock, disk = nodeDisk, newEpoch = () => newId<Epoch>() } = options;
-  await disk.makeDirectory(options.directory);
+  const directories = new DurableDirectories(disk, dirname(options.directory));
+  await directories.make(options.directory);
   const spools = new Map<Stream, StreamSpool>();
   const total = () => [...spools.values()].reduce((sum, one) => sum + one.report().spooledBytes, 0);
   for (const stream of options.streams) {
-    const place = { disk, directory: join(options.directory, stream) };
+    const place = { disk, directories, directory: join(options.directory, stream) };
     spools.set(stream, await StreamSpool.open({ place, stream, clock, limits, total, newEpoch }));
   }
   const listeners = new Set<(stream: Stream) => void>();

@@ -7,6 +7,7 @@ import { type SealedBatch, sealBatch, sealGap, sha256Of } from "../../batch/seal
 import {
   type BatchFile,
   directoryOfEpoch,
+  firstOf,
   listBatchFiles,
   removeBatchFile,
   removeEndedEpochs,
@@ -53,7 +54,7 @@ export class StreamSpool {
 
   static async open(options: Options): Promise<StreamSpool> {
     const { place } = options;
-    await place.disk.makeDirectory(place.directory);
+    await place.directories.make(place.directory);
     const state = await loadState(place, options.newEpoch);
     const open = { ...place, directory: join(place.directory, "open") };
     const { segments, frames } = await OpenSegments.open(open, state.epoch);
@@ -305,7 +306,9 @@ export class StreamSpool {
     this.#state = next;
     this.#files = [];
     await this.#carry();
-    await this.#disk.remove(directoryOfEpoch(this.#options.place.directory, old.epoch));
+    const { directory, directories } = this.#options.place;
+    await this.#disk.remove(directoryOfEpoch(directory, old.epoch));
+    directories.forget(directoryOfEpoch(directory, old.epoch));
   }
 
   async #carry(): Promise<void> {
@@ -331,8 +334,11 @@ export class StreamSpool {
       return sealGap(place, { ...header.gap, count: header.count, resumes: null });
     } catch (error) {
       if (!(error instanceof AppError)) throw error;
-      // It no longer decodes: its records are lost here, and the ended epoch's ledger keeps showing them as missing.
-      return sealGap(place, { count: 1, cause: "disk-failed", from: now, to: now, resumes: null });
+      // It no longer decodes: its records are lost here, all that lie between its name and the next.
+      const [, next] = this.#state.carry;
+      const end = next === undefined ? this.#state.ended.at(-1)?.sealedTo : firstOf(next);
+      const count = Math.max(1, (end ?? 0) - firstOf(path));
+      return sealGap(place, { count, cause: "disk-failed", from: now, to: now, resumes: null });
     }
   }
 

@@ -1,4 +1,4 @@
-// Installs what is missing, before `npm start`, `npm test`, `npm run check` and `npm run bench`.
+// Installs what is missing, before `npm start`, `npm test`, `npm run check`, `npm run sim` and `npm run bench`.
 // Plain JavaScript without dependencies: it runs on whatever Node the machine has (>= 20), before Node 24 is there.
 // Install scripts stay off by flag; in .npmrc they would also skip our own `prestart`.
 import { spawnSync } from "node:child_process";

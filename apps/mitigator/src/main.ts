@@ -10,6 +10,7 @@ import {
   type Closing,
   createAccounts,
   createAudit,
+  createHealth,
   createHttpServer,
   createLogger,
   createSecretBox,
@@ -17,10 +18,12 @@ import {
   keepListenerCertificates,
   type Logger,
   openDatabases,
+  registerHealthRoutes,
   runMain,
   serveConsole,
 } from "@tms/server-kit";
 import type { FastifyInstance } from "fastify";
+import { sql } from "kysely";
 import { registerAccountRoutes } from "#app/accounts/index.ts";
 import { openConsentKey } from "#app/patterns/index.ts";
 import { createApp, type MitigatorTables } from "./app.ts";
@@ -65,6 +68,10 @@ await runMain("The Threat Mitigator", async (_stop, opened) => {
     opened,
   });
   const listeners = makeListeners(certificates, log);
+  const database = { name: "postgresql", look: () => sql`select 1`.execute(db.app) };
+  const health = createHealth([database], () => performance.now());
+  registerHealthRoutes(listeners.console, health);
+  registerHealthRoutes(listeners.agents, health);
   const agentPort = { bound: 0 };
   const app = createApp(
     {

@@ -4,14 +4,15 @@ import { mkdir, readFile } from "node:fs/promises";
 import { isIP } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { createClient } from "@clickhouse/client";
+import { type ClickHouseClient, createClient } from "@clickhouse/client";
 import { startEventStore, startPostgres } from "@tms/embedded-stores";
 import { createAuthority, createSshHostKey } from "@tms/link";
-import { type ProductId, systemClock } from "@tms/records";
+import { AppError, type ProductId, systemClock } from "@tms/records";
 import {
   type Closing,
   createAccounts,
   createAudit,
+  createHealth,
   createJobs,
   createPasswordHasher,
   createSecretBox,
@@ -19,8 +20,10 @@ import {
   keepListenerCertificates,
   type Logger,
   openDatabases,
+  registerHealthRoutes,
 } from "@tms/server-kit";
 import type { FastifyInstance } from "fastify";
+import { sql } from "kysely";
 import { createBlobStore } from "./blobs/index.ts";
 import { type PortalConfig, secretKeyFileOf } from "./config.ts";
 import { createConsoleServer } from "./console-server/index.ts";
@@ -57,7 +60,7 @@ export interface PortalReady {
  */
 export async function startPortal(config: PortalConfig, log: Logger, opened: Closing): Promise<PortalReady> {
   await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
-  const { core, accounts } = await openCore(config, log, opened);
+  const { core, accounts, health } = await openCore(config, log, opened);
   const roles = new Set(config.roles);
   const certificates = await certificatesOf(core, config, opened);
   const tls = certificates.own;
@@ -66,6 +69,7 @@ export async function startPortal(config: PortalConfig, log: Logger, opened: Clo
   if (roles.has("status-server")) {
     const server = createStatusServer(core, tls.pem(), config.dataDir);
     tls.serve(server);
+    registerHealthRoutes(server, health);
     core.heartbeats.lastSeen.start();
     opened.add(() => core.heartbeats.lastSeen.stop());
     listening.statusServer = await listen(server, config.listen.statusServer, opened);
@@ -74,6 +78,7 @@ export async function startPortal(config: PortalConfig, log: Logger, opened: Clo
   if (roles.has("log-server")) {
     const { ssl, ssh } = createLogServers(core, tls.pem());
     tls.serve(ssl);
+    registerHealthRoutes(ssl, health);
     listening.ssl = await listen(ssl, config.listen.logServerSsl, opened);
     const { host, port } = config.listen.logServerSsh;
     listening.ssh = { host, port: await ssh.listen(host, port) };
@@ -96,6 +101,7 @@ export async function startPortal(config: PortalConfig, log: Logger, opened: Clo
       randomBytes,
     });
     certificates.console.serve(server);
+    registerHealthRoutes(server, health);
     const address = await listen(server, config.listen.console, opened);
     consoleUrl = `https://${urlHost(config.publicHost)}:${address.port}`;
   }
@@ -146,7 +152,18 @@ async function openCore(config: PortalConfig, log: Logger, opened: Closing) {
     clock: systemClock,
   });
   await listenForNews(core, db, opened);
-  return { core, accounts: await createAccounts({ db, hasher, clock: systemClock }) };
+  const stores = [
+    { name: "postgresql", look: () => sql`select 1`.execute(db.app) },
+    { name: "event-store", look: () => pingEventStore(client) },
+  ];
+  const health = createHealth(stores, () => performance.now());
+  return { core, accounts: await createAccounts({ db, hasher, clock: systemClock }), health };
+}
+
+/** The client tells an absent store as a value. */
+async function pingEventStore(client: ClickHouseClient): Promise<void> {
+  const answer = await client.ping();
+  if (!answer.success) throw new AppError("store.unavailable", { store: "event store" }, { cause: answer.error });
 }
 
 /** One LISTEN connection a node: it wakes long polls and drops identities. */

@@ -28,6 +28,7 @@ export { type DatabaseFound, inspectDatabase } from "./database/inspect-database
 export { type BesideServer, openBesideServer } from "./database/open-beside-server.ts";
 export { type Databases, type OpenDatabasesOptions, OWN_MIGRATIONS, openDatabases } from "./database/open-databases.ts";
 export { createHttpServer, type HttpServerOptions } from "./http/create-http-server.ts";
+export { createHealth, type HealthPart, registerHealthRoutes } from "./http/health-routes.ts";
 export { implement, type RouteInput } from "./http/implement.ts";
 export { answerProblem, appErrorOf, problemOf } from "./http/problem.ts";
 export { addressKey, createRateLimiter, type RateLimiter } from "./http/rate-limit.ts";

@@ -20,6 +20,7 @@ import { api } from "../api.ts";
 import { paths } from "../paths.ts";
 import { useWords } from "../words.ts";
 import { EnrolmentDialog } from "./EnrolmentDialog.tsx";
+import { RemoveAgentDialog } from "./RemoveAgentDialog.tsx";
 
 const PAGE_SIZE = 25;
 
@@ -27,6 +28,7 @@ export function EndpointsScreen(): ReactNode {
   const words = useWords();
   const filters = useUrlFilters();
   const [enrolling, setEnrolling] = useState(false);
+  const [removing, setRemoving] = useState<EndpointRow | null>(null);
   const state = ENDPOINT_STATES.find((known) => known === filters.get("state"));
   const list = api.useRead("listEndpoints", {
     query: { page: filters.page, pageSize: PAGE_SIZE, search: filters.get("search") || undefined, state },
@@ -81,7 +83,7 @@ export function EndpointsScreen(): ReactNode {
       />
       <ListPanel
         label={words("menu.endpoints")}
-        columns={useColumns()}
+        columns={useColumns(setRemoving)}
         rowKey={(row) => row.id}
         edge={(row) =>
           row.state === "nonconforming" || row.state === "outdated-agent" ? ENDPOINT_STATE_TABLE[row.state].tone : null
@@ -93,12 +95,13 @@ export function EndpointsScreen(): ReactNode {
         none={words("endpoints.none")}
         noMatch={words("endpoints.noMatch")}
       />
+      {removing === null ? null : <RemoveAgentDialog endpoint={removing} onClose={() => setRemoving(null)} />}
       <EnrolmentDialog opened={enrolling} onClose={() => setEnrolling(false)} />
     </Page>
   );
 }
 
-function useColumns(): DataColumn<EndpointRow>[] {
+function useColumns(onRemove: (row: EndpointRow) => void): DataColumn<EndpointRow>[] {
   const words = useWords();
   return [
     {
@@ -140,5 +143,19 @@ function useColumns(): DataColumn<EndpointRow>[] {
     { id: "version", header: words("endpoints.agent"), cell: (row) => <ForeignText text={row.agentVersion} mono /> },
     { id: "enrolled", header: words("endpoints.enrolled"), cell: (row) => <TimeCell at={row.enrolledAt} /> },
     { id: "requests", header: words("endpoints.patternRequests"), numeric: true, cell: (row) => row.patternRequests },
+    {
+      id: "remove",
+      header: words("agent.end"),
+      cell: (row) => (
+        <Button
+          className="tms-danger-quiet"
+          size="compact-sm"
+          aria-label={words("agent.removeTitle", { host: row.host })}
+          onClick={() => onRemove(row)}
+        >
+          {words("agent.remove")}
+        </Button>
+      ),
+    },
   ];
 }

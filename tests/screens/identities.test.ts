@@ -27,6 +27,31 @@ test("a product that two machines speak as shows both of them and the cure; any 
   expect(single).not.toContain("Register both anew");
 });
 
+test("an administrator removes an endpoint's agent by typing its host", async () => {
+  const server = await serveConsole("mitigator");
+  onTestFinished(() => server.close());
+  const typed: unknown[] = [];
+  server.override({
+    removeAgent: ({ body }) => {
+      typed.push(body);
+      return { removed: true };
+    },
+  });
+  const page = await openScreen(browser, server, "/endpoints");
+  await expectSound(page, server);
+
+  await page.getByRole("button", { name: "Remove the agent of ws-0201" }).click();
+  const confirm = page.getByRole("button", { name: "Remove ws-0201" });
+  await confirm.click();
+  const before = typed.length;
+  await page.getByRole("dialog").getByRole("textbox").fill("ws-0201");
+  await confirm.click();
+  await page.getByRole("dialog").waitFor({ state: "detached" });
+
+  expect(before).toBe(0);
+  expect(typed).toEqual([{ typedName: "ws-0201" }]);
+});
+
 test("an administrator asks a product to renew its certificate", async () => {
   const server = await serveConsole("portal");
   onTestFinished(() => server.close());

@@ -6,6 +6,8 @@ import { makeThreatEvent, TestClock } from "@tms/testkit";
 import fc from "fast-check";
 import { expect, onTestFinished, test } from "vitest";
 import { readBatch } from "../../batch/read-batch.ts";
+import type { Disk } from "../../disk/disk.ts";
+import { nodeDisk } from "../../disk/node-disk.ts";
 import { openSpool } from "./spool.ts";
 import type { Spool, SpoolLimits } from "./spool-port.ts";
 import { nextEpochState } from "./spool-state.ts";
@@ -266,6 +268,56 @@ test("a batch that the disk changed before it could be carried over is declared 
 
   expect(gap?.header).toMatchObject({ first: 0, count: 3, gap: { cause: "disk-failed" } });
   expect(await drain(spool)).toEqual(records.slice(3).map((one) => one.id));
+  await spool.close();
+});
+
+/** The disk of this machine, with room for only so many sealed batches. */
+function fullAfter(batches: number): { disk: Disk; makeRoom(): void } {
+  let room = batches;
+  const open: Disk["open"] = async (path, how) => {
+    if (path.endsWith(".batch.new")) room -= 1;
+    if (room < 0) throw Object.assign(new Error("no space"), { code: "ENOSPC" });
+    return nodeDisk.open(path, how);
+  };
+  return {
+    disk: { ...nodeDisk, open },
+    makeRoom: () => {
+      room = Number.POSITIVE_INFINITY;
+    },
+  };
+}
+
+test("a disk that fills up between two sealed batches loses and repeats nothing", async () => {
+  const directory = await newDirectory();
+  const { disk, makeRoom } = fullAfter(1);
+  const spool = await openSpool({ directory, streams: [STREAM], clock, limits: { sealRecords: 2 }, disk });
+  const records = Array.from({ length: 4 }, () => makeThreatEvent());
+  const kept = [await spool.append(STREAM, records.slice(0, 3))];
+  makeRoom();
+
+  kept.push(await spool.append(STREAM, records.slice(3)));
+  const ids = await drain(spool);
+
+  expect(kept).toEqual([{ appended: 3 }, { appended: 1 }]);
+  expect(ids).toEqual(records.map((one) => one.id));
+  expect(spool.report()[0]).toMatchObject({ sealedTo: 4, spooledRecords: 0 });
+  await spool.close();
+});
+
+test("a disk that fills up while a new epoch begins loses nothing, and nothing overtakes what is carried over", async () => {
+  const directory = await newDirectory();
+  const { disk, makeRoom } = fullAfter(3);
+  const spool = await openSpool({ directory, streams: [STREAM], clock, limits: { sealRecords: 1 }, disk });
+  const records = Array.from({ length: 3 }, () => makeThreatEvent());
+  await spool.append(STREAM, records.slice(0, 2));
+
+  await expect(spool.newEpoch(STREAM)).rejects.toMatchObject({ code: "ENOSPC" });
+  await expect(spool.append(STREAM, records.slice(2))).rejects.toMatchObject({ code: "ENOSPC" });
+  makeRoom();
+  await spool.append(STREAM, records.slice(2));
+
+  expect(await drain(spool)).toEqual(records.map((one) => one.id));
+  expect(spool.report()[0]).toMatchObject({ sealedTo: 3, spooledRecords: 0 });
   await spool.close();
 });
 

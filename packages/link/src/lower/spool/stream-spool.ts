@@ -66,6 +66,7 @@ export class StreamSpool {
   append(lines: readonly string[], how: { cursor?: SpoolCursor }): Promise<{ appended: number }> {
     return this.#locked(async () => {
       if (lines.length === 0 || this.#knows(how.cursor)) return { appended: 0 };
+      await this.#finishCarry();
       const { limits, stream } = this.#options;
       const after = this.#options.total() + lines.reduce((sum, line) => sum + line.length + 1, 0);
       const now = this.#options.clock.now().toISOString();
@@ -78,7 +79,9 @@ export class StreamSpool {
       await this.#write({ n: lines.length, t: now, ...how }, lines);
       // Sealing reads what is open into memory: never more than about one batch of it.
       const { count, sizeBytes } = this.#open;
-      if (count >= limits.sealRecords || sizeBytes >= limits.sealPlainBytes) await this.#seal();
+      // The records are kept: whoever is told that they are not hands them over twice. A disk that has no room for the
+      // sealed batch fails `nextBatch` too, and there it is told.
+      if (count >= limits.sealRecords || sizeBytes >= limits.sealPlainBytes) await this.#seal().catch(() => undefined);
       return { appended: lines.length };
     });
   }
@@ -86,6 +89,7 @@ export class StreamSpool {
   appendGap(gap: GapReason & { count: number }, how: { cursor?: SpoolCursor }): Promise<void> {
     return this.#locked(async () => {
       if (this.#knows(how.cursor)) return;
+      await this.#finishCarry();
       const { count, ...reason } = gap;
       const t = this.#options.clock.now().toISOString();
       await this.#write({ n: count, t, gap: { ...reason, resumes: null }, ...how }, []);
@@ -115,6 +119,7 @@ export class StreamSpool {
 
   nextBatch(): Promise<SpooledBatch | null> {
     return this.#locked(async () => {
+      await this.#finishCarry();
       if (this.#state.ackedTo >= this.#state.sealedTo) await this.#seal();
       if (this.#state.ackedTo >= this.#state.sealedTo) return null;
       await this.#fillLoss();
@@ -224,13 +229,7 @@ export class StreamSpool {
     );
     await removeEndedEpochs(this.#options.place, this.#state);
     this.#files = await listBatchFiles(this.#options.place, this.#state.epoch);
-    if (this.#state.carry.length > 0) {
-      // Carrying was interrupted: what it sealed without noting it was never sent, so it is sealed again.
-      const { sealedTo } = this.#state;
-      for (const file of this.#files.filter((one) => one.header.first >= sealedTo)) await this.#disk.remove(file.path);
-      this.#files = this.#files.filter((one) => one.header.first < sealedTo);
-      await this.#carry();
-    }
+    await this.#finishCarry();
     for (const file of this.#files) {
       const { first, count, previous } = file.header;
       if (first !== this.#state.sealedTo || previous !== this.#state.head) continue;
@@ -246,15 +245,16 @@ export class StreamSpool {
     if (this.#open.count === 0) return;
     const { sealedTo } = this.#state;
     const planned = planBatches(await this.#open.read(), { from: sealedTo, limits: this.#options.limits });
-    let place = { first: sealedTo, head: this.#state.head };
     for (const part of planned) {
-      const at = { ...this.#identity(), first: part.first, previous: place.head };
+      const at = { ...this.#identity(), first: part.first, previous: this.#state.head };
       const sealed = part.kind === "gap" ? sealGap(at, part.gap) : sealBatch(at, part.lines);
       const file = await this.#keep(sealed);
       this.#files.push(file);
-      place = { first: part.first + sealed.header.count, head: headAfter(file) };
+      // Should the disk fail now, what is sealed stays sealed: cut anew it would take its numbers twice. The stored state
+      // may lie behind, as after a crash (I2).
+      this.#state = { ...this.#state, sealedTo: part.first + sealed.header.count, head: headAfter(file) };
     }
-    await this.#save({ sealedTo: place.first, head: place.head, cursors: this.#cursors });
+    await this.#save({ cursors: this.#cursors });
     await this.#open.clear();
   }
 
@@ -298,6 +298,7 @@ export class StreamSpool {
   }
 
   async #beginEpoch(): Promise<void> {
+    await this.#finishCarry();
     await this.#seal();
     const carry = this.#waiting().map((file) => file.path);
     const old = { epoch: this.#state.epoch };
@@ -309,6 +310,19 @@ export class StreamSpool {
     const { directory, directories } = this.#options.place;
     await this.#disk.remove(directoryOfEpoch(directory, old.epoch));
     directories.forget(directoryOfEpoch(directory, old.epoch));
+  }
+
+  /**
+   * Carrying over was interrupted, by a crash or a full disk: it goes on before anything else takes a number. What it
+   * sealed without noting it was never sent, so it is sealed again.
+   */
+  async #finishCarry(): Promise<void> {
+    if (this.#state.carry.length === 0) return;
+    const { epoch, sealedTo } = this.#state;
+    const kept = await listBatchFiles(this.#options.place, epoch);
+    for (const file of kept) if (file.header.first >= sealedTo) await this.#disk.remove(file.path);
+    this.#files = kept.filter((one) => one.header.first < sealedTo);
+    await this.#carry();
   }
 
   async #carry(): Promise<void> {

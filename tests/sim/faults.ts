@@ -65,9 +65,11 @@ export class Faults {
     this.#isOver = true;
     const { portal, lowers } = this.#world;
     portal.disk.capacityBytes = Number.POSITIVE_INFINITY;
+    portal.disk.spare();
     portal.start();
     for (const lower of lowers) {
       lower.disk.capacityBytes = Number.POSITIVE_INFINITY;
+      lower.disk.spare();
       lower.line.isCut = false;
       lower.line.corruptsNextBatch = false;
       lower.start();

@@ -71,6 +71,11 @@ export class VirtualDisk {
     this.#killAfter = { operations, kill };
   }
 
+  /** What was planned by `killInOperation` does not come. */
+  spare(): void {
+    this.#killAfter = null;
+  }
+
   losePower(): void {
     this.#root = this.#afterPowerLoss(this.#root) as DirectoryNode;
     this.#usedBytes = sizeOf(this.#root);

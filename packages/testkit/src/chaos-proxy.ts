@@ -4,10 +4,18 @@ import { connect, createServer, type Server, type Socket } from "node:net";
 export interface Chaos {
   /** Each chunk is held back for so long, in both directions. */
   latencyMs?: number;
+  /** As much again, at random: chunks keep their order all the same. */
+  jitterMs?: number;
+  /** Both directions together pass so many bytes a second. */
+  bytesPerSecond?: number;
   /** The line is cut after so many bytes upwards. */
   cutAfterBytes?: number;
+  /** The line is cut after so many bytes downwards: answers are lost that were given. */
+  cutDownAfterBytes?: number;
   /** With a reset instead of an end. */
   reset?: boolean;
+  /** Every new connection is reset at once. */
+  refuse?: boolean;
   /** Accepts, reads, and never lets anything through. */
   blackHole?: boolean;
 }
@@ -47,6 +55,10 @@ export class ChaosProxy {
   #relay(down: Socket, to: { host: string; port: number }): void {
     this.connections += 1;
     const chaos = { ...this.chaos };
+    if (chaos.refuse) {
+      down.resetAndDestroy();
+      return;
+    }
     const up = connect({ ...to, noDelay: true });
     for (const socket of [down, up]) {
       this.#sockets.add(socket);
@@ -55,21 +67,47 @@ export class ChaosProxy {
     }
     down.once("close", () => up.destroy());
     up.once("close", () => down.destroy());
-    let left = chaos.cutAfterBytes ?? Number.POSITIVE_INFINITY;
-    down.on("data", (chunk: Buffer) => {
+    const cut = () => {
+      if (chaos.reset) down.resetAndDestroy();
+      else up.end();
+    };
+    this.#pass({ from: down, to: up, chaos, limit: chaos.cutAfterBytes, cut });
+    this.#pass({ from: up, to: down, chaos, limit: chaos.cutDownAfterBytes, cut });
+  }
+
+  #pass(line: { from: Socket; to: Socket; chaos: Chaos; limit: number | undefined; cut: () => void }): void {
+    const { from, to, chaos, cut } = line;
+    const delay = new Delay(chaos);
+    let left = line.limit ?? Number.POSITIVE_INFINITY;
+    from.on("data", (chunk: Buffer) => {
       if (chaos.blackHole) return;
       const part = chunk.subarray(0, Math.min(chunk.length, left));
       left -= part.length;
-      this.#pass(up, part, chaos);
-      if (left > 0) return;
-      if (chaos.reset) down.resetAndDestroy();
-      else up.end();
+      if (delay.isNone) to.write(part);
+      else delay.pass(part, () => to.write(part));
+      if (left <= 0) cut();
     });
-    up.on("data", (chunk: Buffer) => this.#pass(down, chunk, chaos));
+  }
+}
+
+/** Holds chunks back and keeps their order. */
+class Delay {
+  readonly isNone: boolean;
+  readonly #chaos: Chaos;
+  #freeAt = 0;
+  #last = 0;
+
+  constructor(chaos: Chaos) {
+    this.#chaos = chaos;
+    this.isNone = chaos.latencyMs === undefined && chaos.jitterMs === undefined && chaos.bytesPerSecond === undefined;
   }
 
-  #pass(to: Socket, chunk: Buffer, chaos: Chaos): void {
-    if (chaos.latencyMs === undefined) to.write(chunk);
-    else setTimeout(() => to.write(chunk), chaos.latencyMs);
+  pass(chunk: Buffer, deliver: () => void): void {
+    const { latencyMs = 0, jitterMs = 0, bytesPerSecond } = this.#chaos;
+    const now = performance.now();
+    this.#freeAt =
+      Math.max(this.#freeAt, now) + (bytesPerSecond === undefined ? 0 : (chunk.length / bytesPerSecond) * 1000);
+    this.#last = Math.max(this.#last, this.#freeAt + latencyMs + Math.random() * jitterMs);
+    setTimeout(deliver, this.#last - now);
   }
 }

@@ -53,7 +53,7 @@ export class FakeAgent {
   spool: Spool;
   link: LowerLink;
   readonly directory: string;
-  readonly #options: FakeAgentOptions;
+  #options: FakeAgentOptions;
   readonly #seen = new Changes();
   instanceId: string;
 
@@ -115,6 +115,14 @@ export class FakeAgent {
       random: () => 0.05,
       maxWaitSeconds: this.#options.maxWaitSeconds ?? 20,
     });
+  }
+
+  /** Goes on over the other protocol, as a changed settings page does: the same spool, another line. */
+  async switchTo(protocol: "ssl" | "ssh"): Promise<void> {
+    await this.link.stop();
+    this.#options = { ...this.#options, protocol };
+    this.link = this.#makeLink();
+    this.start();
   }
 
   start(): void {

@@ -1,8 +1,11 @@
 /** A bandwidth in bits per second; null = unlimited. */
 export type Bandwidth = number | null;
 
-/** What was not used may be caught up later, up to this much: a timer that wakes late must not cost bandwidth. */
-const BURST_MS = 100;
+/**
+ * What was not used may be caught up later, up to this much: neither a timer that wakes late nor the wait for an answer
+ * between two batches must cost bandwidth. 3 % of the 10 s over which a bandwidth is to hold.
+ */
+const BURST_MS = 300;
 /** One slice takes about so long, so that what shares the line takes turns and a change is felt soon. */
 const SLICE_MS = 50;
 const MIN_SLICE_BYTES = 256;

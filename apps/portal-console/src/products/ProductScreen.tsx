@@ -31,6 +31,7 @@ import { useWords } from "../words.ts";
 import { CompletenessPanel } from "./CompletenessPanel.tsx";
 import { IdentityPanel } from "./IdentityPanel.tsx";
 import { StateWhy } from "./product-cells.tsx";
+import { AskForLogs, frequencyText, SchedulePanel } from "./SchedulePanel.tsx";
 
 export function ProductScreen(): ReactNode {
   const words = useWords();
@@ -68,11 +69,14 @@ function LoadedProduct(props: { product: ProductView }): ReactNode {
         </>
       }
       actions={
-        removable ? (
-          <Button className="tms-danger-quiet" onClick={() => setRemoving(true)}>
-            {words("product.remove")}
-          </Button>
-        ) : undefined
+        <>
+          <AskForLogs product={product} />
+          {removable ? (
+            <Button className="tms-danger-quiet" onClick={() => setRemoving(true)}>
+              {words("product.remove")}
+            </Button>
+          ) : null}
+        </>
       }
     >
       <ProductFacts product={product} />
@@ -83,6 +87,7 @@ function LoadedProduct(props: { product: ProductView }): ReactNode {
           <CompletenessPanel product={product} />
         </div>
         <div>
+          <SchedulePanel product={product} />
           <CertificatePanel product={product} />
         </div>
       </div>
@@ -126,9 +131,10 @@ function ProductFacts(props: { product: ProductView }): ReactNode {
         {
           label: words("products.lastLogs"),
           value: product.lastLogsAt === null ? words("products.noLogs") : <TimeAgo at={product.lastLogsAt} />,
-          small: words.rich("product.over", {
+          small: words.rich(product.schedule === null ? "product.over" : "product.overEvery", {
             time: product.lastLogsAt === null ? words("products.noLogs") : <TimeAbsolute at={product.lastLogsAt} />,
             protocol,
+            frequency: product.schedule === null ? "" : frequencyText(words, product.schedule),
           }),
         },
         { label: words("product.spool"), value: bytesText(spooled), small: words("product.spoolBy") },

@@ -1,7 +1,7 @@
 import type { HeartbeatAnswer, HeartbeatRequest, Position } from "@tms/contracts/link";
 import { type Hearing, hearingOf, type Judgement, type Peer } from "@tms/link/upper";
 import type { Clock, CustomerScope, ProductId } from "@tms/records";
-import type { Heartbeat } from "./heartbeat.ts";
+import type { Heartbeat, SendSchedule } from "./heartbeat.ts";
 import type { Directive } from "./ledger.ts";
 import type { NewsWaiters } from "./wait-for-news.ts";
 
@@ -74,8 +74,21 @@ function heartbeatOf(request: HeartbeatRequest): Heartbeat {
     agents: request.agents ?? null,
     ledgers: request.streams.map((report) => ({
       ...report,
-      oldestAt: report.oldestAt === null ? null : new Date(report.oldestAt),
+      oldestAt: dateOf(report.oldestAt),
     })),
+    schedule: request.schedule === undefined ? null : scheduleOf(request.schedule),
     outcomes: request.outcomes,
   };
+}
+
+function scheduleOf({ everyMinutes, nextAt, lastRun }: NonNullable<HeartbeatRequest["schedule"]>): SendSchedule {
+  return { everyMinutes, nextAt: dateOf(nextAt), lastRun: lastRun === null ? null : runOf(lastRun) };
+}
+
+function runOf(run: NonNullable<NonNullable<HeartbeatRequest["schedule"]>["lastRun"]>): SendSchedule["lastRun"] {
+  return { ...run, startedAt: new Date(run.startedAt), endedAt: dateOf(run.endedAt) };
+}
+
+function dateOf(at: string | null): Date | null {
+  return at === null ? null : new Date(at);
 }

@@ -26,6 +26,7 @@ function heartbeatOf(change: Partial<Heartbeat> = {}): Heartbeat {
     sending: "on",
     agents: 2,
     ledgers: [],
+    schedule: null,
     outcomes: [],
     ...change,
   };
@@ -131,6 +132,23 @@ export function heartbeatStoreContract(make: () => Promise<HeartbeatStoreUnderTe
     ]);
     expect(await store.latestEpoch(scope, { product, stream: "threat-events" })).toBe(second);
     expect((await store.sentByProduct(PROVIDER)).get(product)?.sent).toBe(12);
+  });
+
+  test("the schedule is kept as it was said last, and forgotten when it is no longer said", async () => {
+    const { record, store, scope, product } = await arrange();
+    const at = (minute: number) => new Date(Date.UTC(2026, 10, 24, 9, minute));
+    const lastRun = { startedAt: at(0), endedAt: at(1), ok: false, code: "portal.unreachable" };
+    const schedule = { everyMinutes: 15, nextAt: at(15), lastRun };
+
+    await record(heartbeatOf({ counter: 1, schedule }));
+    const kept = (await store.facts(scope, product))?.schedule;
+    await record(heartbeatOf({ counter: 2, schedule: { everyMinutes: 0, nextAt: null, lastRun: null } }));
+    const atOnce = (await store.facts(scope, product))?.schedule;
+    await record(heartbeatOf({ counter: 3 }));
+
+    expect(kept).toEqual(schedule);
+    expect(atOnce).toEqual({ everyMinutes: 0, nextAt: null, lastRun: null });
+    expect((await store.facts(scope, product))?.schedule).toBeNull();
   });
 
   test("a directive waits until its outcome is committed, and only for its own product", async () => {

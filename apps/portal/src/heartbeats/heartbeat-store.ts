@@ -3,7 +3,7 @@ import type { CustomerScope, DirectiveId, Epoch, ProductId, ProviderScope, Sha25
 import { type Databases, inCustomer, inProvider } from "@tms/server-kit";
 import { type Kysely, sql } from "kysely";
 import type { GiveDirectivesStore } from "./give-directives.ts";
-import type { HeartbeatFacts, Readiness, ServingPeriod } from "./heartbeat.ts";
+import type { HeartbeatFacts, Readiness, SendSchedule, ServingPeriod } from "./heartbeat.ts";
 import type { LastSeenStore } from "./last-seen-writer.ts";
 import type { Directive, DirectiveKind, KeptLedger, Ledger } from "./ledger.ts";
 import type { HeartbeatToStore, RecordHeartbeatStore } from "./record-heartbeat.ts";
@@ -159,12 +159,14 @@ async function writeState(
 ): Promise<void> {
   const { heartbeat, after } = arriving;
   const [earlier, watch] = [JSON.stringify(after.earlier), JSON.stringify(after.watch)];
+  const schedule = heartbeat.schedule === null ? null : JSON.stringify(heartbeat.schedule);
   await sql`insert into heartbeats_products as p (customer, product, start, counter, content_digest, version, host,
-      address, instance_id, ready, sending, agents, clock_offset_ms, earlier_starts, watch)
+      address, instance_id, ready, sending, agents, clock_offset_ms, earlier_starts, watch,
+      schedule)
     values (${scope.customer}, ${arriving.product}, ${heartbeat.start}, ${heartbeat.counter}, ${arriving.contentDigest},
       ${heartbeat.version}, ${heartbeat.host}, ${arriving.address}, ${heartbeat.instanceId},
       ${JSON.stringify(heartbeat.ready)}::jsonb, ${heartbeat.sending}, ${heartbeat.agents}, ${arriving.clockOffsetMs},
-      ${earlier}::jsonb, ${watch}::jsonb)
+      ${earlier}::jsonb, ${watch}::jsonb, ${schedule}::jsonb)
     on conflict (customer, product) do update set
       started_at = case when p.start = excluded.start then p.started_at else now() end,
       ready_since = case when p.ready = excluded.ready then p.ready_since else now() end,
@@ -173,7 +175,7 @@ async function writeState(
       version = excluded.version, host = excluded.host, address = excluded.address,
       instance_id = excluded.instance_id, ready = excluded.ready, sending = excluded.sending,
       agents = excluded.agents, clock_offset_ms = excluded.clock_offset_ms,
-      earlier_starts = excluded.earlier_starts, watch = excluded.watch`.execute(trx);
+      earlier_starts = excluded.earlier_starts, watch = excluded.watch, schedule = excluded.schedule`.execute(trx);
 }
 
 /** A ledger only grows within its epoch; an older report that comes late takes nothing back. */
@@ -229,7 +231,7 @@ function ledgerOf(row: LedgerRow): KeptLedger {
 }
 
 const FACTS = sql`select p.product, p.version, p.host, p.address, p.ready, p.ready_since, p.sending, p.sending_since,
-  p.agents, p.clock_offset_ms, p.watch, s.at from heartbeats_products p
+  p.agents, p.clock_offset_ms, p.watch, p.schedule, s.at from heartbeats_products p
   left join heartbeats_last_seen s on s.customer = p.customer and s.product = p.product`;
 
 interface FactsRow {
@@ -244,6 +246,7 @@ interface FactsRow {
   agents: number | null;
   clock_offset_ms: number | null;
   watch: StartWatch | null;
+  schedule: KeptSchedule | null;
   at: Date | null;
 }
 
@@ -260,6 +263,20 @@ function factsOf(row: FactsRow): HeartbeatFacts {
     agents: row.agents,
     clockOffsetMs: row.clock_offset_ms,
     lastSeenAt: row.at,
+    schedule: row.schedule === null ? null : scheduleOf(row.schedule),
     watch: row.watch,
   };
+}
+
+/** JSON keeps instants as text. */
+interface KeptSchedule {
+  everyMinutes: number;
+  nextAt: string | null;
+  lastRun: { startedAt: string; endedAt: string | null; ok: boolean; code: string | null } | null;
+}
+
+function scheduleOf({ everyMinutes, nextAt, lastRun }: KeptSchedule): SendSchedule {
+  const dateOf = (at: string | null) => (at === null ? null : new Date(at));
+  const run = lastRun && { ...lastRun, startedAt: new Date(lastRun.startedAt), endedAt: dateOf(lastRun.endedAt) };
+  return { everyMinutes, nextAt: dateOf(nextAt), lastRun: run };
 }

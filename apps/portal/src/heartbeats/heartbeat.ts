@@ -19,6 +19,14 @@ export interface Readiness {
   reasons: ReadinessReason[];
 }
 
+/** When logs leave, as the product says it, by its own clock (I1). */
+export interface SendSchedule {
+  /** 0 = at once. */
+  everyMinutes: number;
+  nextAt: Date | null;
+  lastRun: { startedAt: Date; endedAt: Date | null; ok: boolean; code: string | null } | null;
+}
+
 /** One heartbeat as it arrived, already checked in form. */
 export interface Heartbeat {
   start: string;
@@ -33,6 +41,8 @@ export interface Heartbeat {
   sending: "on" | "disabled";
   agents: number | null;
   ledgers: Ledger[];
+  /** null = it did not say. */
+  schedule: SendSchedule | null;
   outcomes: DirectiveOutcome[];
 }
 
@@ -113,6 +123,7 @@ export interface HeartbeatFacts {
   agents: number | null;
   clockOffsetMs: number | null;
   lastSeenAt: Date | null;
+  schedule: SendSchedule | null;
   /** What tells one installation from its copy; null = kept by an older version. */
   watch: StartWatch | null;
 }

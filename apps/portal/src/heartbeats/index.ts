@@ -6,6 +6,7 @@ export {
   type HeartbeatFacts,
   livenessOf,
   type Readiness,
+  type SendSchedule,
   type ServingPeriod,
 } from "./heartbeat.ts";
 export { heartbeatHandlers } from "./heartbeat-routes.ts";

@@ -1,10 +1,10 @@
-import { type Completeness, type ProductRow, productRoutes } from "@tms/contracts/portal";
+import { type Completeness, type ProductRow, type ProductView, productRoutes } from "@tms/contracts/portal";
 import { AppError, type Clock, type CustomerId, type CustomerScope, type ProductId } from "@tms/records";
 import { type Audit, implement } from "@tms/server-kit";
 import type { FastifyInstance } from "fastify";
 import type { Speaker } from "./product-identity.ts";
 import { hasEnded } from "./product-state.ts";
-import type { ProductOverview } from "./read-products.ts";
+import type { ProductOverview, SendSchedule } from "./read-products.ts";
 
 export interface ProductRouteDeps {
   readProducts(): Promise<ProductOverview[]>;
@@ -17,6 +17,8 @@ export interface ProductRouteDeps {
   ): Promise<unknown>;
   /** Hints to a product that it may renew its keys now. */
   askToRenew(scope: CustomerScope, product: ProductId): Promise<unknown>;
+  /** Hints to a product that it may send its logs now, whatever its schedule says. */
+  askForLogs(scope: CustomerScope, product: ProductId): Promise<unknown>;
   heartbeatSeconds: number;
   audit: Audit;
   clock: Clock;
@@ -70,6 +72,7 @@ export function registerProductRoutes(app: FastifyInstance, deps: ProductRouteDe
       protocolSeen: overview.lastLogs?.protocol ?? null,
       completeness: await deps.completeness({ customer: registered.customer }, registered.id),
       heartbeatSeconds: deps.heartbeatSeconds,
+      schedule: scheduleView(overview.heard?.schedule ?? null),
       speakers: overview.identity.speakers.map(speakerView),
     };
   });
@@ -81,6 +84,20 @@ export function registerProductRoutes(app: FastifyInstance, deps: ProductRouteDe
     await deps.audit.write({
       actor: session.userName,
       action: "product.renewal-asked",
+      subject: params.id,
+      detail: { name: registered.name },
+      customer: registered.customer,
+    });
+    return { asked: true as const };
+  });
+
+  implement(app, productRoutes.askForLogs, async ({ params, session }) => {
+    const { registered, standing } = await located(params.id);
+    if (hasEnded(standing.state)) throw new AppError("product.unknown", { product: params.id });
+    await deps.askForLogs({ customer: registered.customer }, params.id);
+    await deps.audit.write({
+      actor: session.userName,
+      action: "product.logs-asked",
       subject: params.id,
       detail: { name: registered.name },
       customer: registered.customer,
@@ -106,6 +123,18 @@ export function registerProductRoutes(app: FastifyInstance, deps: ProductRouteDe
 function speakerView({ instanceId, host, address, version, start, firstSeenMs, lastSeenMs }: Speaker) {
   const seen = { firstSeenAt: new Date(firstSeenMs).toISOString(), lastSeenAt: new Date(lastSeenMs).toISOString() };
   return { instanceId, host, address, version, start, ...seen };
+}
+
+function scheduleView(schedule: SendSchedule | null): ProductView["schedule"] {
+  if (schedule === null) return null;
+  const { everyMinutes, nextAt, lastRun } = schedule;
+  if (lastRun === null) return { everyMinutes, nextAt: textOf(nextAt), lastRun: null };
+  const run = { ...lastRun, startedAt: lastRun.startedAt.toISOString(), endedAt: textOf(lastRun.endedAt) };
+  return { everyMinutes, nextAt: textOf(nextAt), lastRun: run };
+}
+
+function textOf(at: Date | null): string | null {
+  return at?.toISOString() ?? null;
 }
 
 function productRow(overview: ProductOverview, customerName: string): ProductRow {

@@ -22,6 +22,13 @@ export interface Registered {
   sshFingerprint: string;
 }
 
+/** When logs leave, by the product's own clock; 0 minutes = at once. */
+export interface SendSchedule {
+  everyMinutes: number;
+  nextAt: Date | null;
+  lastRun: { startedAt: Date; endedAt: Date | null; ok: boolean; code: string | null } | null;
+}
+
 export interface Heard {
   product: ProductId;
   version: string;
@@ -33,6 +40,7 @@ export interface Heard {
   sendingSince: Date;
   agents: number | null;
   lastSeenAt: Date | null;
+  schedule: SendSchedule | null;
   watch: SpeakersWatch | null;
 }
 

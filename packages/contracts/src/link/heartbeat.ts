@@ -39,6 +39,20 @@ export const directiveOutcomeSchema = z.object({
 });
 export type DirectiveOutcome = z.infer<typeof directiveOutcomeSchema>;
 
+export const sendScheduleSchema = z.object({
+  /** 0 = at once. */
+  everyMinutes: z.int().min(0).max(10_080),
+  nextAt: instantSchema.nullable(),
+  lastRun: z
+    .object({
+      startedAt: instantSchema,
+      endedAt: instantSchema.nullable(),
+      ok: z.boolean(),
+      code: z.string().max(64).nullable(),
+    })
+    .nullable(),
+});
+
 export const heartbeatRequestSchema = z.object({
   v: linkVersionSchema,
   start: z.string().regex(/^[0-9a-f-]{36}$/),
@@ -58,20 +72,7 @@ export const heartbeatRequestSchema = z.object({
   streams: z.array(streamReportSchema).max(STREAMS.length),
   outcomes: z.array(directiveOutcomeSchema).max(256),
   /** When logs leave, by the lower party's own clock; absent = at once. */
-  schedule: z
-    .object({
-      everyMinutes: z.int().min(0).max(10_080),
-      nextAt: instantSchema.nullable(),
-      lastRun: z
-        .object({
-          startedAt: instantSchema,
-          endedAt: instantSchema.nullable(),
-          ok: z.boolean(),
-          code: z.string().max(64).nullable(),
-        })
-        .nullable(),
-    })
-    .optional(),
+  schedule: sendScheduleSchema.optional(),
   waitSeconds: z.int().min(0).max(50),
 });
 export type HeartbeatRequest = z.infer<typeof heartbeatRequestSchema>;

@@ -1,7 +1,7 @@
 import { LIVENESS, PRODUCT_STATES, REGISTRATIONS } from "@tms/records";
 import { z } from "zod";
 import { JSON_LIMIT, pageOf, pageQuerySchema, READ_LIMIT } from "../console.ts";
-import { readinessReasonSchema, streamSchema } from "../link/heartbeat.ts";
+import { readinessReasonSchema, sendScheduleSchema, streamSchema } from "../link/heartbeat.ts";
 import { route } from "../route.ts";
 import {
   countSchema,
@@ -82,6 +82,8 @@ export const productViewSchema = productRowSchema.extend({
   protocolSeen: z.enum(["ssl", "ssh"]).nullable(),
   completeness: z.array(completenessSchema),
   heartbeatSeconds: countSchema,
+  /** When its logs leave, as it said last, by its own clock; null = it did not say. */
+  schedule: sendScheduleSchema.nullable(),
   /** The installations that speak as this product, where there is more than one. */
   speakers: z.array(
     z.object({
@@ -133,6 +135,16 @@ export const productRoutes = {
     path: "/api/v1/products/:id/renewal",
     operationId: "renewProduct",
     summary: "Asks a product to renew its certificate and keys now; it does so with its next heartbeat.",
+    identity: ADMINISTRATOR,
+    limit: JSON_LIMIT,
+    params: byId,
+    response: z.object({ asked: z.literal(true) }),
+  }),
+  askForLogs: route({
+    method: "POST",
+    path: "/api/v1/products/:id/logs-now",
+    operationId: "askForLogs",
+    summary: "Asks a product to send its logs now; it does so with its next heartbeat.",
     identity: ADMINISTRATOR,
     limit: JSON_LIMIT,
     params: byId,

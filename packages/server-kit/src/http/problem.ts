@@ -57,7 +57,7 @@ export function problemOf(error: AppError, requestId: string): Problem {
 
 /** The error handler of every server: logs once, at the level of the table, and answers problem+json. */
 export function answerProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
-  const known = appErrorOf(error);
+  const known = isCutOff(error, request) ? new AppError("request.malformed", {}, { cause: error }) : appErrorOf(error);
   const level = known.row.level;
   request.log[level](
     {
@@ -72,6 +72,11 @@ export function answerProblem(error: unknown, request: FastifyRequest, reply: Fa
   const { retryAfterSeconds } = known.details;
   if (typeof retryAfterSeconds === "number") reply.header("retry-after", String(retryAfterSeconds));
   return sendProblem(reply, problemOf(known, request.id));
+}
+
+/** The sender went away, or was sent away, within its body: anybody can do that, so that it is no failure of ours. */
+function isCutOff(error: unknown, { raw }: FastifyRequest): boolean {
+  return (error as { code?: unknown } | null)?.code === "ECONNRESET" && raw.destroyed && !raw.complete;
 }
 
 export function sendProblem(reply: FastifyReply, problem: Problem): FastifyReply {

@@ -20,6 +20,7 @@ const SCREENS: Record<ConsoleName, [string, string][]> = {
     ["/cases/C-2042", "C-2042"],
     ["/patterns", "Patterns"],
     ["/patterns/CP-0417/1", "Removes upd-helper and its crontab line"],
+    ["/compatibility", "Compatibility"],
     ["/incidents", "Incidents"],
     ["/incidents/I-0318", "A false invoice installed a program that restores itself"],
   ],

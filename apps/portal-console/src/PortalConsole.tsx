@@ -35,6 +35,10 @@ const Router = createConsoleRouter({
     },
     { path: "/incidents", load: () => import("./incidents/IncidentsScreen.tsx").then((file) => file.IncidentsScreen) },
     {
+      path: "/compatibility",
+      load: () => import("./products/CompatibilityScreen.tsx").then((file) => file.CompatibilityScreen),
+    },
+    {
       path: "/incidents/$id",
       load: () => import("./incidents/IncidentScreen.tsx").then((file) => file.IncidentScreen),
     },

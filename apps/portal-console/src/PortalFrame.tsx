@@ -5,6 +5,7 @@ import {
   IconCertificate,
   IconFolder,
   IconListDetails,
+  IconPlugConnected,
   IconServer2,
   type MenuEntry,
   TopRight,
@@ -87,6 +88,14 @@ function useMenu(): MenuEntry[][] {
         href: paths.patterns(customer),
         icon: IconCertificate,
         current: under("/patterns"),
+      },
+    ],
+    [
+      {
+        label: words("menu.compatibility"),
+        href: paths.compatibility(),
+        icon: IconPlugConnected,
+        current: under("/compatibility"),
       },
     ],
   ];

@@ -13,6 +13,7 @@ export const paths = {
   patterns: (customer = "") => withCustomer("#/patterns", customer),
   pattern: (id: string, version: number) => `#/patterns/${id}/${version}`,
   events: (customer = "") => withCustomer("#/events", customer),
+  compatibility: () => "#/compatibility",
   event: (customer: string, id: string) => `#/customers/${customer}/events/${id}`,
 };
 

@@ -15,17 +15,7 @@ export function CompatibilityScreen(): ReactNode {
       plainTitle={words("menu.portal")}
     >
       <ServiceTabs current="compatibility" />
-      <CompatibilityPanel
-        words={{
-          title: words("portal.tab.compatibility"),
-          portal: words("compatibility.portal"),
-          mitigators: words("compatibility.mitigators"),
-          agents: words("compatibility.agents"),
-          protocol: words("compatibility.protocol"),
-          span: (from, to) => words("compatibility.span", { from, to }),
-        }}
-        note={words("compatibility.note", { version: session.version })}
-      />
+      <CompatibilityPanel note={words("compatibility.note", { version: session.version })} />
     </Page>
   );
 }

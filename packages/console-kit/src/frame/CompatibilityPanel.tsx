@@ -1,23 +1,15 @@
 import { COMPATIBILITY } from "@tms/records";
 import type { ReactNode } from "react";
+import { useKitWords } from "../words/kit-words.ts";
 import { Panel } from "./Panel.tsx";
 
-interface CompatibilityWords {
-  title: string;
-  portal: string;
-  mitigators: string;
-  agents: string;
-  protocol: string;
-  /** Two versions as one span. */
-  span(from: string, to: string): string;
-}
-
 /** Which versions work together; both consoles show the same list. */
-export function CompatibilityPanel(props: { words: CompatibilityWords; note: ReactNode }): ReactNode {
-  const { words } = props;
-  const text = ({ from, to }: { from: string; to: string }) => (from === to ? from : words.span(from, to));
+export function CompatibilityPanel(props: { note: ReactNode }): ReactNode {
+  const words = useKitWords();
+  const text = ({ from, to }: { from: string; to: string }) =>
+    from === to ? from : words("compatibility.span", { from, to });
   return (
-    <Panel title={words.title}>
+    <Panel title={words("compatibility.title")}>
       <p className="tms-small" style={{ marginTop: 0 }}>
         {props.note}
       </p>
@@ -25,10 +17,10 @@ export function CompatibilityPanel(props: { words: CompatibilityWords; note: Rea
         <table className="tms-table">
           <thead>
             <tr>
-              <th scope="col">{words.portal}</th>
-              <th scope="col">{words.mitigators}</th>
-              <th scope="col">{words.agents}</th>
-              <th scope="col">{words.protocol}</th>
+              <th scope="col">{words("compatibility.portal")}</th>
+              <th scope="col">{words("compatibility.mitigators")}</th>
+              <th scope="col">{words("compatibility.agents")}</th>
+              <th scope="col">{words("compatibility.protocol")}</th>
             </tr>
           </thead>
           <tbody>

@@ -1,0 +1,19 @@
+import { CompatibilityPanel, Page } from "@tms/console-kit";
+import type { ReactNode } from "react";
+import { useSession } from "../session-context.ts";
+import { useWords } from "../words.ts";
+
+/** Which versions of portal, mitigator and agent work together. */
+export function CompatibilityScreen(): ReactNode {
+  const words = useWords();
+  const { session } = useSession();
+  return (
+    <Page
+      crumbs={[{ label: words("menu.compatibility") }]}
+      title={words("menu.compatibility")}
+      plainTitle={words("menu.compatibility")}
+    >
+      <CompatibilityPanel note={words("compatibility.note", { version: session.version })} />
+    </Page>
+  );
+}

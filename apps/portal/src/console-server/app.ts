@@ -71,6 +71,7 @@ export function createConsoleServer(core: Core, options: ConsoleOptions): Fastif
     completeness: async (scope, product) => (await figures.completeness(scope, product)).map(completenessView),
     removeProduct: core.registration.remove,
     askToRenew: (scope, product) => core.heartbeats.giveDirective(scope, product, { kind: "renew", payload: {} }),
+    history: core.heartbeats.readHistory,
     askForLogs: (scope, product) => core.heartbeats.giveDirective(scope, product, { kind: "send-now", payload: {} }),
     heartbeatSeconds: 60,
     audit,

@@ -27,8 +27,10 @@ import {
   acceptanceOf,
   createGiveDirectives,
   createHeartbeatStore,
+  createHistoryStore,
   createLastSeenWriter,
   createNewsWaiters,
+  createReadHistory,
   createRecordHeartbeat,
 } from "#app/heartbeats/index.ts";
 import { createGroupEvents, createIncidentStore } from "#app/incidents/index.ts";
@@ -118,6 +120,7 @@ function refuseClonePart({ db, audit }: CoreDeps) {
 
 function heartbeatPart({ db, clock, log }: CoreDeps, onClone: ReturnType<typeof refuseClonePart>) {
   const store = createHeartbeatStore(db);
+  const history = createHistoryStore(db);
   const lastSeen = createLastSeenWriter({
     store,
     scope: PROVIDER,
@@ -129,6 +132,14 @@ function heartbeatPart({ db, clock, log }: CoreDeps, onClone: ReturnType<typeof 
     store,
     lastSeen,
     waiters: createNewsWaiters(),
+    history,
+    readHistory: createReadHistory({
+      history,
+      lastSeenAt: async (scope, product) => (await store.facts(scope, product))?.lastSeenAt ?? null,
+      serving: store.serving,
+      provider: PROVIDER,
+      clock,
+    }),
     record: createRecordHeartbeat({ store, lastSeen, acceptance: acceptanceOf, onClone, clock }),
     giveDirective: createGiveDirectives({ store, clock, newId: () => newId<DirectiveId>() }),
   };

@@ -2,14 +2,26 @@ import { isTaken, type KnownStart, type LastOfStart, type StartWatch } from "@tm
 import type { CustomerScope, DirectiveId, Epoch, ProductId, ProviderScope, Sha256, Stream } from "@tms/records";
 import { type Databases, inCustomer, inProvider } from "@tms/server-kit";
 import { type Kysely, sql } from "kysely";
+import { writeChange } from "./change-store.ts";
 import type { GiveDirectivesStore } from "./give-directives.ts";
-import type { HeartbeatFacts, Readiness, SendSchedule, ServingPeriod } from "./heartbeat.ts";
+import {
+  DEFAULT_SILENCE_RULES,
+  type HeartbeatFacts,
+  type Readiness,
+  type SendSchedule,
+  type ServingPeriod,
+  thresholdsOf,
+} from "./heartbeat.ts";
 import type { LastSeenStore } from "./last-seen-writer.ts";
 import type { Directive, DirectiveKind, KeptLedger, Ledger } from "./ledger.ts";
 import type { HeartbeatToStore, RecordHeartbeatStore } from "./record-heartbeat.ts";
 
 /** Payload of the NOTIFY on this channel: the product's id. */
 export const DIRECTIVES_CHANNEL = "tms_directives";
+
+const LATE_AFTER_MS = thresholdsOf(DEFAULT_SILENCE_RULES).lateAfterMs;
+/** A node says once a second that it serves; after a longer hole, as while the database was away, it had not served. */
+const BRIDGED_MS = 10_000;
 
 export interface HeartbeatStore extends RecordHeartbeatStore, GiveDirectivesStore, LastSeenStore {
   waitingDirectives(scope: CustomerScope, product: ProductId): Promise<Directive[]>;
@@ -27,7 +39,7 @@ export function createHeartbeatStore(db: Databases): HeartbeatStore {
   return {
     record: (scope, arriving, decide) =>
       inCustomer(db.app, scope, async (trx) => {
-        const known = await lockKnown(trx, scope, arriving.product);
+        const { known, saysTheSame } = await lockKnown(trx, scope, arriving);
         const acceptance = decide(known);
         if (acceptance.kind === "retry" || acceptance.kind === "replayed") return acceptance;
         if (!isTaken(acceptance.kind)) {
@@ -35,6 +47,7 @@ export function createHeartbeatStore(db: Databases): HeartbeatStore {
           return acceptance;
         }
         await writeState(trx, scope, { ...arriving, after: acceptance.after });
+        if (!saysTheSame) await writeChange(trx, scope, arriving);
         for (const ledger of arriving.heartbeat.ledgers) await writeLedger(trx, scope, arriving.product, ledger);
         await acknowledge(trx, scope, arriving);
         return acceptance;
@@ -97,19 +110,30 @@ export function createHeartbeatStore(db: Databases): HeartbeatStore {
           products: seen.map((one) => one.product),
           ago: seen.map((one) => one.agoMs),
         };
-        await sql`insert into heartbeats_last_seen (customer, product, at)
-          select s.customer, s.product, clock_timestamp() - s.ago * interval '1 millisecond'
-          from unnest(${columns.customers}::uuid[], ${columns.products}::uuid[], ${columns.ago}::float8[])
-            as s (customer, product, ago)
-          order by s.product
+        // Whoever speaks after a long silence ends it: the silence is kept in the same statement, or neither is.
+        await sql`with seen as materialized (
+            select customer, product, clock_timestamp() - ago * interval '1 millisecond' as at
+            from unnest(${columns.customers}::uuid[], ${columns.products}::uuid[], ${columns.ago}::float8[])
+              as s (customer, product, ago)),
+          ended as (insert into heartbeats_silences (customer, product, since, until)
+            select seen.customer, seen.product, before.at, seen.at
+            from seen join heartbeats_last_seen before using (customer, product)
+            where seen.at > before.at + ${LATE_AFTER_MS} * interval '1 millisecond'
+            on conflict do nothing)
+          insert into heartbeats_last_seen (customer, product, at)
+          select customer, product, at from seen order by product
           on conflict (customer, product) do update set at = greatest(heartbeats_last_seen.at, excluded.at)`.execute(
           trx,
         );
       }),
     writeServing: (_, node) =>
       inProvider(db.provider, async (trx) => {
-        await sql`insert into heartbeats_serving (node) values (${node})
-          on conflict (node) do update set until = clock_timestamp()`.execute(trx);
+        await sql`with goes_on as (update heartbeats_serving s set until = clock_timestamp()
+            where s.node = ${node} and s.since = (select max(since) from heartbeats_serving where node = ${node})
+              and s.until > clock_timestamp() - ${BRIDGED_MS} * interval '1 millisecond' returning 1)
+          insert into heartbeats_serving (node, since, until)
+          select ${node}::uuid, clock_timestamp(), clock_timestamp()
+          where not exists (select from goes_on)`.execute(trx);
       }),
     serving: (_, after) =>
       inProvider(db.provider, async (trx) => {
@@ -121,7 +145,11 @@ export function createHeartbeatStore(db: Databases): HeartbeatStore {
 }
 
 /** Two heartbeats of one product wait for each other here, also across nodes and before the row exists. */
-async function lockKnown(trx: Kysely<unknown>, scope: CustomerScope, product: ProductId): Promise<KnownStart | null> {
+async function lockKnown(
+  trx: Kysely<unknown>,
+  scope: CustomerScope,
+  { product, heartbeat, address }: HeartbeatToStore,
+): Promise<{ known: KnownStart | null; saysTheSame: boolean }> {
   await sql`select pg_advisory_xact_lock(hashtextextended(${`heartbeat ${product}`}, 0))`.execute(trx);
   const { rows } = await sql<{
     start: string;
@@ -129,18 +157,23 @@ async function lockKnown(trx: Kysely<unknown>, scope: CustomerScope, product: Pr
     content_digest: string;
     earlier_starts: LastOfStart[];
     watch: StartWatch | null;
-  }>`select start, counter, content_digest, earlier_starts, watch from heartbeats_products
-    where customer = ${scope.customer} and product = ${product}`.execute(trx);
+    says_the_same: boolean;
+  }>`select start, counter, content_digest, earlier_starts, watch,
+      start = ${heartbeat.start} and ready = ${JSON.stringify(heartbeat.ready)}::jsonb
+        and sending = ${heartbeat.sending} and version = ${heartbeat.version} and host = ${heartbeat.host}
+        and address = ${address} and exists (select from heartbeats_changes c
+          where c.customer = ${scope.customer} and c.product = ${product}) as says_the_same
+    from heartbeats_products where customer = ${scope.customer} and product = ${product}`.execute(trx);
   const row = rows[0];
-  return row === undefined
-    ? null
-    : {
-        start: row.start,
-        counter: Number(row.counter),
-        contentDigest: row.content_digest,
-        earlier: row.earlier_starts,
-        watch: row.watch,
-      };
+  if (row === undefined) return { known: null, saysTheSame: false };
+  const known = {
+    start: row.start,
+    counter: Number(row.counter),
+    contentDigest: row.content_digest,
+    earlier: row.earlier_starts,
+    watch: row.watch,
+  };
+  return { known, saysTheSame: row.says_the_same };
 }
 
 async function writeWatch(

@@ -83,13 +83,20 @@ export function livenessOf(
   rules: SilenceRules = DEFAULT_SILENCE_RULES,
 ): Liveness {
   if (lastSeenAt === null) return "awaited";
-  const lateAfterMs = rules.heartbeatIntervalMs * LATE_AFTER_INTERVALS;
-  const offlineAfterMs = Math.max(rules.heartbeatIntervalMs * OFFLINE_AFTER_INTERVALS, rules.offlineAfterMs);
+  const { lateAfterMs, offlineAfterMs } = thresholdsOf(rules);
   const countedMs = servedMs({ since: lastSeenAt, until: time.now }, time.serving);
   if (countedMs > offlineAfterMs) return "offline";
   if (countedMs > lateAfterMs) return "late";
   const silentMs = time.now.getTime() - lastSeenAt.getTime();
   return silentMs > lateAfterMs ? "portal-away" : "online";
+}
+
+/** After how much counted silence a product is late, and offline. */
+export function thresholdsOf(rules: SilenceRules): { lateAfterMs: number; offlineAfterMs: number } {
+  return {
+    lateAfterMs: rules.heartbeatIntervalMs * LATE_AFTER_INTERVALS,
+    offlineAfterMs: Math.max(rules.heartbeatIntervalMs * OFFLINE_AFTER_INTERVALS, rules.offlineAfterMs),
+  };
 }
 
 /** How much of a span was served; periods of several nodes may overlap and count once. */

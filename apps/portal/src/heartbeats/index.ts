@@ -11,7 +11,9 @@ export {
 } from "./heartbeat.ts";
 export { heartbeatHandlers } from "./heartbeat-routes.ts";
 export { createHeartbeatStore, DIRECTIVES_CHANNEL, type HeartbeatStore } from "./heartbeat-store.ts";
+export { createHistoryStore } from "./history-store.ts";
 export { createLastSeenWriter, type LastSeenWriter } from "./last-seen-writer.ts";
 export type { Directive, DirectiveKind, KeptLedger } from "./ledger.ts";
+export { createReadHistory } from "./read-history.ts";
 export { createRecordHeartbeat } from "./record-heartbeat.ts";
 export { createNewsWaiters, type NewsWaiters } from "./wait-for-news.ts";

@@ -2,6 +2,7 @@ import { type Completeness, type ProductRow, type ProductView, productRoutes } f
 import { AppError, type Clock, type CustomerId, type CustomerScope, type ProductId } from "@tms/records";
 import { type Audit, implement } from "@tms/server-kit";
 import type { FastifyInstance } from "fastify";
+import { type HistoryOfProduct, historyView } from "./product-history-wire.ts";
 import type { Speaker } from "./product-identity.ts";
 import { hasEnded } from "./product-state.ts";
 import type { ProductOverview, SendSchedule } from "./read-products.ts";
@@ -15,6 +16,10 @@ export interface ProductRouteDeps {
     product: ProductId,
     confirmation: { typedName: string; by: string },
   ): Promise<unknown>;
+  history(
+    scope: CustomerScope,
+    asked: { product: ProductId; from: Date | null; to: Date | null },
+  ): Promise<HistoryOfProduct>;
   /** Hints to a product that it may renew its keys now. */
   askToRenew(scope: CustomerScope, product: ProductId): Promise<unknown>;
   /** Hints to a product that it may send its logs now, whatever its schedule says. */
@@ -77,6 +82,12 @@ export function registerProductRoutes(app: FastifyInstance, deps: ProductRouteDe
     };
   });
 
+  implement(app, productRoutes.productHistory, async ({ params, query }) => {
+    const { registered } = await located(params.id);
+    const asked = { product: params.id, from: dateOf(query.from), to: dateOf(query.to) };
+    return historyView(await deps.history({ customer: registered.customer }, asked));
+  });
+
   implement(app, productRoutes.renewProduct, async ({ params, session }) => {
     const { registered, standing } = await located(params.id);
     if (hasEnded(standing.state)) throw new AppError("product.unknown", { product: params.id });
@@ -131,6 +142,10 @@ function scheduleView(schedule: SendSchedule | null): ProductView["schedule"] {
   if (lastRun === null) return { everyMinutes, nextAt: textOf(nextAt), lastRun: null };
   const run = { ...lastRun, startedAt: lastRun.startedAt.toISOString(), endedAt: textOf(lastRun.endedAt) };
   return { everyMinutes, nextAt: textOf(nextAt), lastRun: run };
+}
+
+function dateOf(at: string | undefined): Date | null {
+  return at === undefined ? null : new Date(at);
 }
 
 function textOf(at: Date | null): string | null {

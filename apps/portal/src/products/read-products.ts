@@ -29,6 +29,19 @@ export interface SendSchedule {
   lastRun: { startedAt: Date; endedAt: Date | null; ok: boolean; code: string | null } | null;
 }
 
+export interface ReadinessReason {
+  code: string;
+  text: string;
+}
+
+/** What a product said of itself at one time. */
+export interface Said {
+  ready: { ok: boolean; reasons: ReadinessReason[] };
+  version: string;
+  host: string;
+  address: string;
+}
+
 export interface Heard {
   product: ProductId;
   version: string;

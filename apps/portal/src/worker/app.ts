@@ -3,6 +3,7 @@ import type { CustomerId, CustomerScope, LinkRecord, PatternId, ProductId, Strea
 import { type Core, PROVIDER } from "#app/core/index.ts";
 import { createIndexStream } from "#app/event-index/index.ts";
 import type { CustomPattern } from "#app/patterns/index.ts";
+import { startKeepingHistory } from "./keep-history.ts";
 
 /** How often timestamps are looked at; they live for days, so an hour lost to a restart is nothing. */
 const RENEW_EVERY_MS = 3_600_000;
@@ -32,9 +33,11 @@ export async function startWorker(core: Core): Promise<{ close(): Promise<void> 
     renewTimestamps(core).catch((error: unknown) => core.log.error({ err: error }, "timestamps were not renewed"));
   await renew();
   const timer = setInterval(() => void renew(), RENEW_EVERY_MS);
+  const keeping = startKeepingHistory(core);
   return {
     async close() {
       clearInterval(timer);
+      keeping.close();
     },
   };
 }

@@ -56,6 +56,7 @@ export {
   patternRowSchema,
   patternSigningSchema,
 } from "./patterns.ts";
+export { type ProductHistory, productHistorySchema } from "./product-history.ts";
 export {
   type Completeness,
   completenessSchema,

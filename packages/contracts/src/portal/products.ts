@@ -13,6 +13,8 @@ import {
   productIdSchema,
 } from "../scalars.ts";
 
+import { productHistory } from "./product-history.ts";
+
 const ADMINISTRATOR = { kind: "session", roles: ["administrator"] } as const;
 const ANYBODY = { kind: "session", roles: ["administrator", "expert"] } as const;
 
@@ -130,6 +132,7 @@ export const productRoutes = {
     params: byId,
     response: productViewSchema,
   }),
+  productHistory,
   renewProduct: route({
     method: "POST",
     path: "/api/v1/products/:id/renewal",

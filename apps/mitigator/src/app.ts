@@ -1,7 +1,7 @@
 import type { EventRow } from "@tms/contracts";
 import type { Authority } from "@tms/link";
 import type { LowerKeys, Spool } from "@tms/link/lower";
-import { createIdentityChanges } from "@tms/link/upper";
+import { createDiskAdmission, createIdentityChanges } from "@tms/link/upper";
 import { type Clock, MITIGATION_STATUSES, type MitigationStatus } from "@tms/records";
 import type { Audit, SecretBox } from "@tms/server-kit";
 import type { FastifyInstance } from "fastify";
@@ -124,11 +124,17 @@ export function createApp(deps: AppDeps, listeners: { console: FastifyInstance; 
   const audit = (actor: string, action: string, subject: string, detail: Record<string, unknown> = {}) =>
     deps.audit.write({ actor, action, subject, detail });
   const proxy = createProxyReader(stores.proxies, deps.secrets);
-  const site = composeSite({ ...deps, stores, news, proxy, audit });
+  const disk = createDiskAdmission({
+    directory: deps.dataDir,
+    onChange: (state) => deps.log.warn({ ...state }, "the free space of the data directory has changed"),
+    clock: deps.clock,
+  });
+  const site = composeSite({ ...deps, stores, news, proxy, disk, audit });
   relayWake.now = () => site.wake("relay");
   const parts: Parts = {
     ...deps,
     stores,
+    disk,
     news,
     atWork,
     identityChanges: createIdentityChanges(),

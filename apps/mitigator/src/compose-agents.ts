@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { Authority } from "@tms/link";
-import { createBatchIntake, type createIdentityChanges } from "@tms/link/upper";
+import { createBatchIntake, type createIdentityChanges, type DiskAdmission } from "@tms/link/upper";
 import type { Clock } from "@tms/records";
 import {
   type createAgentNews,
@@ -18,6 +18,7 @@ import type { Site, SiteStores } from "./compose-site.ts";
 
 export interface AgentParts {
   dataDir: string;
+  disk: DiskAdmission;
   authority: Authority;
   stores: SiteStores;
   site: Site;
@@ -86,9 +87,10 @@ export function listenToAgents(app: Parameters<typeof registerAgentListener>[0],
     intake: createBatchIntake({
       directory: join(parts.dataDir, "agent-batches"),
       store: stores.batches.intake,
+      admission: parts.disk,
       clock,
     }),
-    packages: packagePortOf(join(parts.dataDir, "uploads"), receive),
+    packages: packagePortOf(join(parts.dataDir, "uploads"), receive, () => parts.disk.admit("forensics")),
     patterns: patternPortOf(serve),
     caPem: parts.authority.caPem,
     audit: parts.writeAudit,

@@ -1,27 +1,14 @@
-import { rm } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import type { LowerKeys, Spool } from "@tms/link/lower";
-import { readBatchRecords } from "@tms/link/upper";
-import {
-  AppError,
-  type Clock,
-  type CustomerId,
-  type EndpointId,
-  type Epoch,
-  type LinkRecord,
-  type ProductId,
-  type RootCauseRecord,
-  type Stream,
-  type ThreatEventRecord,
-} from "@tms/records";
+import type { DiskAdmission, DiskState } from "@tms/link/upper";
+import { AppError, type Clock, type CustomerId, type EndpointId, type Epoch, type ProductId } from "@tms/records";
 import {
   type AgentNews,
   type AgentStore,
   type BatchStore,
   createGiveOrder,
   createHearOutcomes,
-  createRelayBatches,
   type OrderOutcome,
   type OrderStore,
 } from "#app/agents/index.ts";
@@ -55,6 +42,7 @@ import {
 import { consentsByPolicy, type MitigationSettingsStore } from "#app/tasks/index.ts";
 import type { ThreatLogStore } from "#app/threat-log/index.ts";
 import { type LoopName, type Loops, startLoops } from "./compose-loops.ts";
+import { composeRelay } from "./compose-relay.ts";
 import { createDeploymentSubjects } from "./compose-subjects.ts";
 import type { Instance } from "./instance-id.ts";
 import { VERSION } from "./version.ts";
@@ -90,6 +78,7 @@ export interface SiteDeps {
   heartbeatSeconds: number;
   /** The proxy in force. */
   proxy: () => Promise<DialledProxy | null>;
+  disk: Pick<DiskAdmission, "state">;
   audit: (actor: string, action: string, subject: string, detail?: Record<string, unknown>) => Promise<void>;
   clock: Clock;
   log: SiteLog;
@@ -110,7 +99,11 @@ function createReturnWatch(onReturn: () => void) {
 /** Puts together everything that works by itself: relay, orders, cases, patterns and the line to the portal. */
 export function composeSite(deps: SiteDeps) {
   const { stores, clock, log } = deps;
-  const live: { loops: Loops | null; agents: number } = { loops: null, agents: 0 };
+  const live: { loops: Loops | null; agents: number; diskReasons: { code: string; text: string }[] } = {
+    loops: null,
+    agents: 0,
+    diskReasons: [],
+  };
   const wake = (name: LoopName) => live.loops?.wake(name);
   const heed = createReturnWatch(() => {
     wake("patterns");
@@ -127,7 +120,7 @@ export function composeSite(deps: SiteDeps) {
       host: hostname(),
       instanceId: deps.instance.current(),
       agents: live.agents,
-      reasons: live.loops?.reasons() ?? [],
+      reasons: [...(live.loops?.reasons() ?? []), ...live.diskReasons],
     }),
     onHint: (kind) => {
       if (kind === "look-for-patterns") wake("patterns");
@@ -189,7 +182,12 @@ export function composeSite(deps: SiteDeps) {
           orders: [hearOutcomes],
           cases: [cases.keep.watchCollecting, cases.keep.putStates, cases.keep.forwardPackages, cases.keep.pullChanges],
           patterns: [patterns.flushOutbox, patterns.fetchPatterns, patterns.deploy.deployVerified],
-          arrivals: [arrivals],
+          arrivals: [
+            arrivals,
+            async () => {
+              live.diskReasons = diskReasons(await deps.disk.state());
+            },
+          ],
         },
         log,
       );
@@ -202,7 +200,7 @@ export function composeSite(deps: SiteDeps) {
   };
 }
 
-type Parts = SiteDeps & {
+type SiteParts = SiteDeps & {
   line: ReturnType<typeof createPortalLine>;
   upwards: ReturnType<typeof createPassUpwards>;
   giveOrder: ReturnType<typeof createGiveOrder>;
@@ -216,7 +214,7 @@ async function pinsOf(portal: PortalLinkStore) {
   return { customer, patternRoot };
 }
 
-async function connectedNow(site: Parts, id: EndpointId): Promise<boolean> {
+async function connectedNow(site: SiteParts, id: EndpointId): Promise<boolean> {
   const endpoint = await site.stores.endpoints.get(id);
   const silence = { now: site.clock.now(), silenceMs: silenceMsOf(site.heartbeatSeconds) };
   return endpoint !== null && isConnected(endpoint, silence);
@@ -230,7 +228,7 @@ async function hearOutcome(
   if (outcome.kind === "apply-pattern") await to.patterns(outcome);
 }
 
-function composePatterns(site: Parts) {
+function composePatterns(site: SiteParts) {
   const { stores, clock } = site;
   const customer = async (): Promise<CustomerId | null> => (await pinsOf(stores.portal))?.customer ?? null;
   const request = () => {
@@ -299,7 +297,7 @@ function composePatterns(site: Parts) {
 }
 
 /** Connected agents look at once; one that is away looks when it comes back. */
-async function hintAgents(site: Parts): Promise<void> {
+async function hintAgents(site: SiteParts): Promise<void> {
   const silence = { now: site.clock.now(), silenceMs: silenceMsOf(site.heartbeatSeconds) };
   for (const endpoint of await site.stores.endpoints.all()) {
     if (!isConnected(endpoint, silence)) continue;
@@ -307,7 +305,7 @@ async function hintAgents(site: Parts): Promise<void> {
   }
 }
 
-function composeCases(site: Parts) {
+function composeCases(site: SiteParts) {
   const { stores, clock } = site;
   const orderCollection = createOrderCollection({ cases: stores.cases, giveOrder: site.giveOrder, clock });
   const shelf = createPackageShelf(join(site.dataDir, "packages"));
@@ -330,52 +328,8 @@ function composeCases(site: Parts) {
   };
 }
 
-function composeRelay(site: Parts, follow: ReturnType<typeof createFollowDeployments>) {
-  const { stores, upwards } = site;
-  const directory = join(site.dataDir, "agent-batches");
-  return createRelayBatches({
-    batches: stores.batches,
-    readBatch: (blobKey) => readBatchRecords(join(directory, blobKey)),
-    dropBlob: (blobKey) => rm(join(directory, blobKey), { force: true }),
-    onRecords: async ({ stream, endpoint, records, receivedAt, clockOffsetMs }) => {
-      await keepRecords(stores.log, { stream, records, receivedAt, clockOffsetMs });
-      if (stream === "threat-events") await follow.records(endpoint, records, receivedAt);
-    },
-    spool: {
-      append: async ({ product, stream, epoch }, records) => {
-        const number = records.at(-1)?.number ?? 0;
-        const plain = records.map(({ record }) => record);
-        await upwards.records({ source: product, stream, epoch: epoch as Epoch, number }, plain);
-      },
-      declareLoss: async ({ product, stream, epoch }, { first, count, from, to }) => {
-        const number = first + count - 1;
-        await upwards.loss({ source: product, stream, epoch: epoch as Epoch, number }, { count, from, to });
-      },
-    },
-    onAside: (batch, aside) => {
-      site.log.warn({ endpoint: batch.endpoint, batch: batch.id, records: aside.length }, "records were kept aside");
-    },
-    clock: site.clock,
-  });
-}
-
-/** `readBatchRecords` parsed each record by its stream's schema, so the stream tells the type. */
-async function keepRecords(
-  log: ThreatLogStore,
-  arrived: { stream: Stream; records: readonly LinkRecord[]; receivedAt: Date; clockOffsetMs: number },
-): Promise<void> {
-  const { receivedAt, clockOffsetMs } = arrived;
-  if (arrived.stream === "threat-events") {
-    const records = arrived.records as readonly ThreatEventRecord[];
-    await log.insertEvents(records.map((record) => ({ record, receivedAt, clockOffsetMs })));
-  } else if (arrived.stream === "root-cause") {
-    const records = arrived.records as readonly RootCauseRecord[];
-    await log.insertChain(records.map((record) => ({ record, receivedAt })));
-  }
-}
-
 /** Notes what the portal has: an empty spool says that everything noted before lies there. */
-function composeArrivals(site: Parts, onAgents: (count: number) => void) {
+function composeArrivals(site: SiteParts, onAgents: (count: number) => void) {
   return async function noteArrivals(): Promise<void> {
     const silence = { now: site.clock.now(), silenceMs: silenceMsOf(site.heartbeatSeconds) };
     onAgents((await site.stores.endpoints.all()).filter((endpoint) => isConnected(endpoint, silence)).length);
@@ -386,4 +340,11 @@ function composeArrivals(site: Parts, onAgents: (count: number) => void) {
       if (report?.spooledRecords === 0) await site.stores.portal.arrived(stream, newest, site.clock.now());
     }
   };
+}
+
+/** While something is refused for want of space, this mitigator says so with every heartbeat. */
+function diskReasons({ freeShare, refused }: DiskState): { code: string; text: string }[] {
+  if (refused.length === 0) return [];
+  const fullPercent = Math.floor((1 - freeShare) * 100);
+  return [{ code: "disk.low", text: `The disk is ${fullPercent} % full: ${refused.join(", ")} of agents wait.` }];
 }

@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 import { type ClickHouseClient, createClient } from "@clickhouse/client";
 import { startEventStore, startPostgres } from "@tms/embedded-stores";
 import { createAuthority, createSshHostKey } from "@tms/link";
+import { createDiskAdmission } from "@tms/link/upper";
 import { AppError, type ProductId, systemClock } from "@tms/records";
 import {
   type Closing,
@@ -143,6 +144,11 @@ async function openCore(config: PortalConfig, log: Logger, opened: Closing) {
     jobs,
     events: createEventStore(client),
     blobs: createBlobStore(join(config.dataDir, "blobs")),
+    disk: createDiskAdmission({
+      directory: config.dataDir,
+      onChange: (state) => log.warn({ ...state }, "the free space of the data directory has changed"),
+      clock: systemClock,
+    }),
     secrets: createSecretBox({ keyFile: secretKeyFileOf(config, process.env) }),
     hasher,
     authority: await createAuthority({ directory: config.dataDir, name: `${config.name} CA`, clock: systemClock }),

@@ -50,6 +50,7 @@ import {
 import { equalSecret } from "@tms/signing";
 import { type FastifyInstance, fastify } from "fastify";
 import { Changes } from "./changes.ts";
+import { FakeDisk } from "./fake-disk.ts";
 import { FakeIntakeStore } from "./fake-portal-store.ts";
 import { FakeRegistrations } from "./fake-registrations.ts";
 import { listenOn } from "./listen-on.ts";
@@ -84,6 +85,7 @@ export class FakePortal {
   readonly judged: Judgement["kind"][] = [];
   readonly starts = new Map<ProductId, KnownStart>();
   readonly outcomes: DirectiveOutcome[] = [];
+  readonly disk = new FakeDisk();
   readonly packages: { meta: PackageMetadata; file: string }[] = [];
   readonly custody: string[] = [];
   readonly patternFiles = new Map<string, Buffer>();
@@ -257,6 +259,7 @@ export class FakePortal {
     const intake = createBatchIntake({
       directory: join(this.directory, "blobs"),
       store: this.store,
+      admission: this.disk,
       clock: this.#clock,
     });
     return {
@@ -290,6 +293,7 @@ export class FakePortal {
       },
       packages: {
         directory: join(this.directory, "uploads"),
+        admit: () => this.disk.admit("forensics"),
         announced: async (_peer, meta) => {
           this.custody.push(`announced ${meta.package}`);
         },

@@ -30,9 +30,14 @@ export function registerCaseRoutes(
 }
 
 /** What the agents' listener needs to take in packages. */
-export function packagePortOf(directory: string, receive: ReturnType<typeof createReceivePackage>): PackagePort {
+export function packagePortOf(
+  directory: string,
+  receive: ReturnType<typeof createReceivePackage>,
+  admit: () => Promise<void>,
+): PackagePort {
   return {
     directory,
+    admit,
     announced: (peer, meta, sizeBytes) => receive.announced(peer.endpoint, meta, sizeBytes),
     resumed: async () => {},
     finished: (peer, meta, file) => receive.finished(peer.endpoint, meta, file),

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import type { Authority, SshHostKey } from "@tms/link";
 import { fingerprintOf } from "@tms/link";
+import type { DiskAdmission } from "@tms/link/upper";
 import {
   type CaseId,
   type Clock,
@@ -63,6 +64,8 @@ export interface CoreDeps {
   jobs: Jobs;
   events: EventStore;
   blobs: BlobStore;
+  /** What the disk has room for. */
+  disk: DiskAdmission;
   secrets: SecretBox;
   hasher: PasswordHasher;
   authority: Authority;

@@ -10,11 +10,16 @@ import type { ForensicsStore } from "./forensics-store.ts";
 import type { createTakePackage } from "./take-package.ts";
 
 /** The status server's part for tus uploads. */
-export function packageHandlers(deps: { directory: string; take: ReturnType<typeof createTakePackage> }) {
+export function packageHandlers(deps: {
+  directory: string;
+  take: ReturnType<typeof createTakePackage>;
+  admit: () => Promise<void>;
+}) {
   const scopeOf = (peer: Peer): CustomerScope => ({ customer: peer.customer });
   return {
     directory: deps.directory,
     maxBytes: MAX_PACKAGE_BYTES,
+    admit: deps.admit,
     announced: (peer: Peer, meta: PackageMetadata, sizeBytes: number) =>
       deps.take.announced(scopeOf(peer), peer.product, {
         id: meta.package,

@@ -53,7 +53,11 @@ export function createStatusServer(core: Core, tls: Tls, dataDir: string): Fasti
       clock: core.clock,
     }),
     cases: caseHandlers({ putCase: core.cases.put, store: core.cases.store }),
-    packages: packageHandlers({ directory: join(dataDir, "blobs", "uploads"), take: core.forensics.take }),
+    packages: packageHandlers({
+      directory: join(dataDir, "blobs", "uploads"),
+      take: core.forensics.take,
+      admit: () => core.disk.admit("forensics"),
+    }),
     patterns: repositoryHandlers({ repositories: core.patterns.repositories, readBlob: core.blobs.read }),
   });
   return app;
@@ -61,7 +65,12 @@ export function createStatusServer(core: Core, tls: Tls, dataDir: string): Fasti
 
 /** Both log servers over one intake: whatever the transport, the same bytes are decided the same way. */
 export function createLogServers(core: Core, tls: Tls) {
-  const intake = createBatchIntake({ directory: core.blobs.directory, store: core.intake, clock: core.clock });
+  const intake = createBatchIntake({
+    directory: core.blobs.directory,
+    store: core.intake,
+    admission: core.disk,
+    clock: core.clock,
+  });
   const { identity } = core.registration;
   const credentials = { check: core.customers.checkCredentials };
   const ssl = createHttpServer({ name: "log-server", log: core.log, tls: { ...tls, askClientCertificate: true } });

@@ -54,7 +54,12 @@ export function problemFrom(answer: LinkHttpAnswer): AppError {
   }
   const problem = problemSchema.safeParse(value);
   if (!problem.success) return new AppError("link.unreachable", { status: answer.status });
-  return errorFromCode(problem.data.code, { status: answer.status, requestId: problem.data.requestId });
+  const retryAfterSeconds = Number(answer.headers["retry-after"] ?? Number.NaN);
+  return errorFromCode(problem.data.code, {
+    status: answer.status,
+    requestId: problem.data.requestId,
+    ...(Number.isFinite(retryAfterSeconds) ? { retryAfterSeconds } : {}),
+  });
 }
 
 /** The `fetch` of the typed client of contracts, over this agent. */

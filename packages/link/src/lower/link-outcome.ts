@@ -25,6 +25,7 @@ const PASSING: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "link.timeout",
   "request.rate_limited",
   "store.unavailable",
+  "store.disk_low",
   "server.internal",
 ]);
 
@@ -40,6 +41,16 @@ export function asLinkError(error: unknown): AppError {
 const FIRST_DELAY_MS = 500;
 /** The return of many after an outage is spread over this. */
 const MAX_DELAY_MS = 60_000;
+
+/** Whatever an upper party asks for, it is tried again after this. */
+const MAX_RETRY_AFTER_MS = 3_600_000;
+
+/** The pause after a failure: what the upper party asked for, or the back-off if that is longer. */
+export function pauseAfter(error: AppError, failures: number, random: () => number): number {
+  const { retryAfterSeconds } = error.details;
+  const asked = typeof retryAfterSeconds === "number" ? Math.min(MAX_RETRY_AFTER_MS, retryAfterSeconds * 1000) : 0;
+  return Math.max(asked, backoffMs(failures, random));
+}
 
 /** Exponential back-off with full jitter: anything from nothing to the ceiling, so that nobody returns in step. */
 export function backoffMs(failures: number, random: () => number): number {

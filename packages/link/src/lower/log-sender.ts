@@ -1,7 +1,7 @@
 import type { Position } from "@tms/contracts/link";
 import { type AppError, assertNever, type Epoch, type Stream, type Timers } from "@tms/records";
 import type { BatchTransport } from "./batch-transport.ts";
-import { asLinkError, backoffMs, judgeFailure } from "./link-outcome.ts";
+import { asLinkError, backoffMs, judgeFailure, pauseAfter } from "./link-outcome.ts";
 import { type Reaction, reactToAnswer } from "./react-to-answer.ts";
 import type { Spool, SpooledBatch } from "./spool/spool-port.ts";
 import { Wake } from "./wake.ts";
@@ -100,7 +100,7 @@ export class LogSender {
         this.#deps.onFailure(known);
         failures += 1;
         const fatal = judgeFailure(known) === "fatal";
-        await wake.wait(signal, fatal ? IDLE_MS : backoffMs(failures, this.#deps.random));
+        await wake.wait(signal, fatal ? IDLE_MS : pauseAfter(known, failures, this.#deps.random));
       }
     }
   }

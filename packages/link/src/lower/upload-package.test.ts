@@ -147,3 +147,19 @@ test("another product's upload does not exist, and metadata is no path", async (
   expect([traversal.status, missing.status, path.status]).toEqual([400, 400, 404]);
   expect(portal.custody).toEqual([`announced ${meta.package}`]);
 });
+
+test("a portal with little disk space takes no package for now, and the same one once there is room", async () => {
+  await using portal = await FakePortal.start();
+  await using by = await uploader(portal);
+  const { file, meta } = await packageFile(randomBytes(10_000));
+  portal.disk.freeShare = 0.045;
+
+  const uploading = uploadPackage(by.http, { baseUrl: by.baseUrl, file, meta });
+  await expect.poll(() => portal.disk.refused).toContain("forensics");
+  const before = [...portal.custody];
+  portal.disk.freeShare = 1;
+  await uploading;
+
+  expect(before).toEqual([]);
+  expect(portal.packages.map((one) => one.meta)).toEqual([meta]);
+});

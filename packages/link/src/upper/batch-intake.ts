@@ -9,6 +9,7 @@ import type { Disk } from "../disk/disk.ts";
 import { DurableDirectories } from "../disk/durable-directories.ts";
 import { nodeDisk } from "../disk/node-disk.ts";
 import { WriteAhead } from "../disk/write-ahead.ts";
+import type { DiskAdmission } from "./disk-admission.ts";
 import type { IntakeStore, IntakeTransaction } from "./intake-store.ts";
 import type { Peer } from "./peer.ts";
 
@@ -39,6 +40,8 @@ export function createBatchIntake(deps: {
   directory: string;
   store: IntakeStore;
   limits?: BatchLimits;
+  /** Asked before a batch is stored; absent = whatever comes. */
+  admission?: Pick<DiskAdmission, "admit">;
   clock: Clock;
   disk?: Disk;
   /** Names unfinished files. */
@@ -51,6 +54,15 @@ export function createBatchIntake(deps: {
   return {
     incoming,
     async receive(peer, stated, body) {
+      const refusal = await deps.admission?.admit(stated.stream).then(
+        () => null,
+        (error: unknown) => ({ error }),
+      );
+      if (refusal) {
+        // Read on, so that the sender gets the answer and not a reset.
+        for await (const _ of body);
+        throw refusal.error;
+      }
       await directories.make(incoming);
       const temporary = join(incoming, newName());
       try {

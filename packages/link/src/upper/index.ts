@@ -1,4 +1,12 @@
 export { answerOf, type BatchIntake, createBatchIntake, type StatedBatch } from "./batch-intake.ts";
+export {
+  createDiskAdmission,
+  type Deposit,
+  DISK_SHARES,
+  type DiskAdmission,
+  type DiskShares,
+  type DiskState,
+} from "./disk-admission.ts";
 export { createIdentityChanges } from "./identity-changes.ts";
 export type { IntakeStore, IntakeTransaction, ReceivedBatch } from "./intake-store.ts";
 export { arrivingStart, hearingOf, heartbeatDigest, isTaken } from "./judge-heartbeat.ts";

@@ -40,6 +40,8 @@ export function answerLinkProblem(error: unknown, request: FastifyRequest, reply
   const level = asAppError(error).row.level;
   request.log[level]({ err: level === "info" ? undefined : error, code: problem.code }, "link request refused");
   if (reply.sent) return;
+  const { retryAfterSeconds } = asAppError(error).details;
+  if (typeof retryAfterSeconds === "number") reply.header("retry-after", String(retryAfterSeconds));
   if (ENDED.has(problem.code)) reply.header("connection", "close");
   void reply.code(problem.status).type("application/problem+json").send(JSON.stringify(problem));
 }

@@ -80,6 +80,7 @@ function peerOf(deps: Deps, request: TusRequest): Peer {
 
 async function checkOwner(deps: Deps, asked: { store: FileStore; request: TusRequest; id: string }): Promise<void> {
   const peer = peerOf(deps, asked.request);
+  if (asked.request.method === "POST" || asked.request.method === "PATCH") await deps.packages.admit?.();
   if (asked.request.method === "POST") return;
   const upload = await uploadOf(asked.store, asked.id);
   if (upload?.metadata?.product !== peer.product) throw new AppError("package.unknown", { upload: asked.id });

@@ -45,6 +45,8 @@ export interface PackagePort {
   directory: string;
   /** Bounds one package, in bytes. */
   maxBytes?: number;
+  /** Before an upload is made and before each part of it; throws `store.disk_low` to have it come later. */
+  admit?(): Promise<void>;
   /** Before the first byte; throws `case.unknown` or another code to refuse. */
   announced(peer: Peer, meta: PackageMetadata, sizeBytes: number): Promise<void>;
   resumed(peer: Peer, meta: PackageMetadata, offset: number): Promise<void>;

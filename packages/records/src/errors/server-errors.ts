@@ -86,6 +86,12 @@ export const SERVER_ERRORS = {
     text: "A sealed value cannot be opened with the keys of this server.",
     cure: "Restore the secret key file that the database was sealed with.",
   },
+  "store.disk_low": {
+    status: 507,
+    level: "warn",
+    text: "The server has little disk space left and takes no more of this for now.",
+    cure: "Nothing is lost: it is sent again. Whoever runs the server frees disk space.",
+  },
   "confirmation.name_differs": {
     status: 422,
     level: "info",

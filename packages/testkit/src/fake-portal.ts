@@ -304,7 +304,8 @@ export class FakePortal {
           await mkdir(join(this.directory, "packages"), { recursive: true });
           const kept = join(this.directory, "packages", meta.package);
           await copyFile(file, kept);
-          this.packages.push({ meta, file: kept });
+          // Told again after a kill in the middle: the same package, not a second one.
+          if (!this.packages.some((one) => one.meta.package === meta.package)) this.packages.push({ meta, file: kept });
           this.#changed();
         },
         failed: async (_peer, meta, code) => {

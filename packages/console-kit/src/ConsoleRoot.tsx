@@ -6,6 +6,7 @@ import "./theme/page.css";
 import "./theme/forms.css";
 import "./theme/graph.css";
 import "./theme/table.css";
+import "./theme/bands.css";
 import "./theme/details.css";
 import "./theme/frame.css";
 import { MantineProvider } from "@mantine/core";

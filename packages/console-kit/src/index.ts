@@ -69,6 +69,7 @@ export {
   dateText,
   durationText,
   fullDateText,
+  isSameDay,
   longDateText,
 } from "./time/format-time.ts";
 export { DateOnly, TimeAbsolute, TimeAgo, TimeBoth, TimeCell } from "./time/TimeText.tsx";

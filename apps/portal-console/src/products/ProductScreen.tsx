@@ -29,6 +29,7 @@ import { paths } from "../paths.ts";
 import { useSession } from "../session-context.ts";
 import { useWords } from "../words.ts";
 import { CompletenessPanel } from "./CompletenessPanel.tsx";
+import { HistoryPanel } from "./HistoryPanel.tsx";
 import { IdentityPanel } from "./IdentityPanel.tsx";
 import { StateWhy } from "./product-cells.tsx";
 import { AskForLogs, frequencyText, SchedulePanel } from "./SchedulePanel.tsx";
@@ -80,11 +81,15 @@ function LoadedProduct(props: { product: ProductView }): ReactNode {
       }
     >
       <ProductFacts product={product} />
+      <div className="tms-history">
+        <IdentityPanel product={product} />
+        <HistoryPanel product={product} />
+      </div>
       <div className="tms-columns" style={{ "--right": "372px" } as object}>
         <div>
-          <IdentityPanel product={product} />
-          <StatePanel product={product} />
+          {product.needsSomebody ? <StatePanel product={product} /> : null}
           <CompletenessPanel product={product} />
+          {product.needsSomebody ? null : <StatePanel product={product} />}
         </div>
         <div>
           <SchedulePanel product={product} />
@@ -100,7 +105,8 @@ function LoadedProduct(props: { product: ProductView }): ReactNode {
 function Readiness(props: { product: ProductView }): ReactNode {
   const words = useWords();
   const { ready } = props.product;
-  if (ready === null) return <StateInline state={{ text: words("product.readyUnknown"), tone: "gap" }} />;
+  if (ready === null || isSilent(props.product))
+    return <StateInline state={{ text: words("product.readyUnknown"), tone: "gap" }} />;
   if (ready.ok) return <StateInline state={{ text: words("product.ready"), tone: "ok" }} />;
   return <StateInline state={{ text: words("product.notReady"), tone: "wait" }} />;
 }
@@ -162,7 +168,7 @@ function StatePanel(props: { product: ProductView }): ReactNode {
   const words = useWords();
   const { product } = props;
   return (
-    <Panel title={words("state")} note={words("product.judged")}>
+    <Panel title={words("product.known")} note={words("product.judged")}>
       <Pairs
         pairs={[
           [
@@ -170,11 +176,12 @@ function StatePanel(props: { product: ProductView }): ReactNode {
             <StateInline key="l" state={PRODUCT_STATE_TABLE[product.state]} small={<StateWhy row={product} />} />,
           ],
           [words("product.registration"), words(`registration.${product.registration}`)],
+          ...lastKnownOf(words, product),
           [words("product.sending"), words(`sending.${product.sending}`)],
           [words("product.identity"), words(`identity.${product.identity}`)],
           [
             words("product.readiness"),
-            product.ready === null ? (
+            product.ready === null || isSilent(product) ? (
               <span key="r" className="tms-gap-text">
                 {words("product.readyUnknown")}
               </span>
@@ -194,6 +201,30 @@ function StatePanel(props: { product: ProductView }): ReactNode {
       />
     </Panel>
   );
+}
+
+/** What it said of itself is no longer known to be so. */
+function isSilent({ liveness, sending }: ProductView): boolean {
+  return liveness !== "online" || sending === "disabled";
+}
+
+/** Why it is silent can only be told from what it said last; all of it stands in one place then. */
+function lastKnownOf(words: ReturnType<typeof useWords>, product: ProductView): [string, ReactNode][] {
+  if (product.lastHeartbeatAt === null || product.ready === null || !isSilent(product)) return [];
+  const spooled = product.completeness.reduce((sum, stream) => sum + stream.spooledBytes, 0);
+  const reasons = product.ready.reasons.map((reason) => reason.text).join("; ");
+  const fact = words.rich("product.lastKnownText", {
+    ready: product.ready.ok ? (
+      words("history.state.ready")
+    ) : (
+      <ForeignText text={reasons || words("history.noReason")} />
+    ),
+    version: <ForeignText text={product.version} />,
+    address: <ForeignText text={product.address} mono />,
+    spool: bytesText(spooled),
+    time: <TimeAbsolute at={product.lastHeartbeatAt} />,
+  });
+  return [[words("product.lastKnown"), fact]];
 }
 
 function CertificatePanel(props: { product: ProductView }): ReactNode {

@@ -3,7 +3,7 @@ import type { Authority } from "@tms/link";
 import type { LowerKeys, Spool } from "@tms/link/lower";
 import { createDiskAdmission, createIdentityChanges } from "@tms/link/upper";
 import { type Clock, MITIGATION_STATUSES, type MitigationStatus } from "@tms/records";
-import type { Audit, SecretBox } from "@tms/server-kit";
+import type { Audit, Metrics, SecretBox } from "@tms/server-kit";
 import type { FastifyInstance } from "fastify";
 import type { Kysely } from "kysely";
 import {
@@ -35,6 +35,7 @@ import {
   registerEndpointRoutes,
   silenceMsOf,
 } from "#app/endpoints/index.ts";
+import { meterMitigator } from "#app/metrics/index.ts";
 import {
   type ConsentKey,
   createPatternStore,
@@ -92,6 +93,7 @@ export interface AppDeps {
   agentAddresses: () => { host: string; port: number }[];
   secrets: SecretBox;
   audit: Audit;
+  metrics: Metrics;
   clock: Clock;
   log: SiteLog;
 }
@@ -142,6 +144,15 @@ export function createApp(deps: AppDeps, listeners: { console: FastifyInstance; 
     proxy,
     writeAudit: audit,
   };
+  meterMitigator(
+    deps.metrics,
+    {
+      spool: () => deps.spool.report(),
+      link: () => site.line.state().state,
+      agentsConnected: () => site.agentsConnected(),
+    },
+    listeners,
+  );
   listenToAgents(listeners.agents, parts);
   const settings = composeSettings(parts);
   registerPortalLinkRoutes(listeners.console, settings.portal);

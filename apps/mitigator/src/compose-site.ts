@@ -173,6 +173,7 @@ export function composeSite(deps: SiteDeps) {
     cases,
     relay,
     hearOutcomes,
+    agentsConnected: () => live.agents,
     sitePins: () => pinsOf(stores.portal),
     isConnected: (endpoint: EndpointId) => connectedNow(site, endpoint),
     async start(): Promise<void> {

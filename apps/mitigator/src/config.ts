@@ -1,7 +1,7 @@
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { hostSchema, portSchema } from "@tms/contracts";
-import { loadConfig } from "@tms/server-kit";
+import { loadConfig, metricsFromSchema } from "@tms/server-kit";
 import { z } from "zod";
 
 /** Which variable of the environment sets which key; the environment wins over the file. */
@@ -56,6 +56,7 @@ export const configSchema = z.strictObject({
     .nullable()
     .default(null)
     .describe("age recipient of the customer's offline recovery key; every forensic package is encrypted to it too."),
+  metricsFrom: metricsFromSchema,
   demo: z.boolean().default(false).describe('Marks every screen with "demo keys"; it changes nothing else.'),
   lineSettings: z
     .strictObject({

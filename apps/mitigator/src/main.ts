@@ -13,12 +13,15 @@ import {
   createHealth,
   createHttpServer,
   createLogger,
+  createMetrics,
   createSecretBox,
   type KeptCertificate,
   keepListenerCertificates,
   type Logger,
+  meterMachine,
   openDatabases,
   registerHealthRoutes,
+  registerMetricsRoute,
   runMain,
   serveConsole,
 } from "@tms/server-kit";
@@ -70,8 +73,12 @@ await runMain("The Threat Mitigator", async (_stop, opened) => {
   const listeners = makeListeners(certificates, log);
   const database = { name: "postgresql", look: () => sql`select 1`.execute(db.app) };
   const health = createHealth([database], () => performance.now());
-  registerHealthRoutes(listeners.console, health);
-  registerHealthRoutes(listeners.agents, health);
+  const metrics = createMetrics();
+  meterMachine(metrics, { certificates, dataDir, clock });
+  for (const listener of [listeners.console, listeners.agents]) {
+    registerHealthRoutes(listener, health);
+    registerMetricsRoute(listener, { metrics, from: config.metricsFrom });
+  }
   const agentPort = { bound: 0 };
   const app = createApp(
     {
@@ -87,6 +94,7 @@ await runMain("The Threat Mitigator", async (_stop, opened) => {
       agentAddresses: () => [{ host: config.publicHost, port: config.publicAgentsPort ?? agentPort.bound }],
       secrets: createSecretBox({ keyFile: secretKeyFileOf(config, process.env) }),
       audit,
+      metrics,
       clock,
       log,
     },

@@ -23,8 +23,12 @@ import {
   createAudit,
   createHttpServer,
   createLogger,
+  createMetrics,
   createSecretBox,
+  keepCertificate,
+  meterMachine,
   openDatabases,
+  registerMetricsRoute,
 } from "@tms/server-kit";
 import { createTestDatabase, type FakePortal, type TestDatabase } from "@tms/testkit";
 import type { FastifyInstance } from "fastify";
@@ -77,6 +81,18 @@ export async function startTestSite(where: {
   const spool = await openSpool({ directory: join(directory, "spool"), streams: STREAMS, clock: systemClock });
   const accounts = await createAccounts({ db });
   const audit = createAudit({ db });
+  const metrics = createMetrics();
+  const ownCertificate = await keepCertificate({
+    source: { kind: "own", issue: async () => tls },
+    clock: systemClock,
+    log,
+  });
+  meterMachine(metrics, {
+    certificates: { own: ownCertificate, console: ownCertificate },
+    dataDir: directory,
+    clock: systemClock,
+  });
+  registerMetricsRoute(listeners.console, { metrics, from: ["127.0.0.1"] });
   const app: App = createApp(
     {
       dataDir: directory,
@@ -91,6 +107,7 @@ export async function startTestSite(where: {
       agentAddresses: () => [{ host: "127.0.0.1", port: (listeners.agents.server.address() as AddressInfo).port }],
       secrets: createSecretBox({ keyFile: join(directory, "keys", "secret-key") }),
       audit,
+      metrics,
       clock: systemClock,
       log,
     },
@@ -107,6 +124,7 @@ export async function startTestSite(where: {
     await listeners.agents.close();
     await app.stop();
     await listeners.console.close();
+    ownCertificate.close();
     await spool.close();
     await db.close();
   };

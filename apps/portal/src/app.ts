@@ -15,23 +15,27 @@ import {
   createAudit,
   createHealth,
   createJobs,
+  createMetrics,
   createPasswordHasher,
   createSecretBox,
   type Databases,
   keepListenerCertificates,
   type Logger,
+  meterMachine,
   openDatabases,
   registerHealthRoutes,
+  registerMetricsRoute,
 } from "@tms/server-kit";
 import type { FastifyInstance } from "fastify";
 import { sql } from "kysely";
 import { createBlobStore } from "./blobs/index.ts";
 import { type PortalConfig, secretKeyFileOf } from "./config.ts";
 import { createConsoleServer } from "./console-server/index.ts";
-import { type Core, createCore, QUEUES } from "./core/index.ts";
+import { type Core, createCore, PROVIDER, QUEUES } from "./core/index.ts";
 import { createEventStore, makeEventTables } from "./event-index/index.ts";
 import { DIRECTIVES_CHANNEL } from "./heartbeats/index.ts";
 import { createLogServers, createStatusServer } from "./link-servers/index.ts";
+import { meterPortal } from "./metrics/index.ts";
 import { createNews } from "./news/index.ts";
 import { IDENTITY_CHANNEL } from "./registration/index.ts";
 import { startWorker } from "./worker/index.ts";
@@ -65,21 +69,31 @@ export async function startPortal(config: PortalConfig, log: Logger, opened: Clo
   const roles = new Set(config.roles);
   const certificates = await certificatesOf(core, config, opened);
   const tls = certificates.own;
+  const metrics = createMetrics();
+  const meter = meterPortal(metrics, { intake: core.intake, index: core.index, scope: PROVIDER });
+  meterMachine(metrics, { certificates, dataDir: config.dataDir, clock: core.clock });
+  const watched = (server: FastifyInstance) => {
+    registerHealthRoutes(server, health);
+    registerMetricsRoute(server, { metrics, from: config.metricsFrom });
+  };
 
   const listening: Partial<Record<"console" | "statusServer" | "ssl" | "ssh", Address>> = {};
   if (roles.has("status-server")) {
     const server = createStatusServer(core, tls.pem(), config.dataDir);
     tls.serve(server);
-    registerHealthRoutes(server, health);
+    meter.watchStatusServer(server);
+    watched(server);
     core.heartbeats.lastSeen.start();
     opened.add(() => core.heartbeats.lastSeen.stop());
     listening.statusServer = await listen(server, config.listen.statusServer, opened);
     opened.add(() => core.heartbeats.waiters.close());
   }
   if (roles.has("log-server")) {
-    const { ssl, ssh } = createLogServers(core, tls.pem());
+    const { ssl, ssh } = createLogServers(core, tls.pem(), meter);
     tls.serve(ssl);
-    registerHealthRoutes(ssl, health);
+    meter.watchLogServer(ssl);
+    meter.watchSsh(ssh);
+    watched(ssl);
     listening.ssl = await listen(ssl, config.listen.logServerSsl, opened);
     const { host, port } = config.listen.logServerSsh;
     listening.ssh = { host, port: await ssh.listen(host, port) };
@@ -102,7 +116,8 @@ export async function startPortal(config: PortalConfig, log: Logger, opened: Clo
       randomBytes,
     });
     certificates.console.serve(server);
-    registerHealthRoutes(server, health);
+    meter.watchConsole(server);
+    watched(server);
     const address = await listen(server, config.listen.console, opened);
     consoleUrl = `https://${urlHost(config.publicHost)}:${address.port}`;
   }

@@ -1,6 +1,6 @@
 import { join, resolve } from "node:path";
 import { AppError } from "@tms/records";
-import { type ConfigSource, loadConfig } from "@tms/server-kit";
+import { type ConfigSource, loadConfig, metricsFromSchema } from "@tms/server-kit";
 import { z } from "zod";
 
 export const PORTAL_PROCESS_ROLES = ["console", "status-server", "log-server", "worker"] as const;
@@ -75,6 +75,7 @@ export const configSchema = z.strictObject({
     .min(1)
     .default([...PORTAL_PROCESS_ROLES])
     .describe("Which of them this process serves."),
+  metricsFrom: metricsFromSchema,
   demo: z.boolean().default(false).describe('Marks every screen with "demo keys"; it changes nothing else.'),
   logLevel: z
     .enum(["error", "warn", "info", "debug"])

@@ -100,6 +100,7 @@ export class PortalUnderTest {
         database: { url: database.url },
         eventStore,
         roles: ["console", "status-server", "log-server", "worker"],
+        metricsFrom: ["127.0.0.1"],
         demo: false,
         logLevel: "error",
         ...changes,

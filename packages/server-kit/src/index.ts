@@ -27,7 +27,8 @@ export { inCustomer, inProvider } from "./database/in-scope.ts";
 export { type DatabaseFound, inspectDatabase } from "./database/inspect-database.ts";
 export { type BesideServer, openBesideServer } from "./database/open-beside-server.ts";
 export { type Databases, type OpenDatabasesOptions, OWN_MIGRATIONS, openDatabases } from "./database/open-databases.ts";
-export { createHttpServer, type HttpServerOptions } from "./http/create-http-server.ts";
+export { CONNECTION_LIMITS, type ConnectionCounts, type ConnectionLimits } from "./http/connection-gate.ts";
+export { CONNECTIONS, createHttpServer, type HttpServerOptions } from "./http/create-http-server.ts";
 export { createHealth, type HealthPart, registerHealthRoutes } from "./http/health-routes.ts";
 export { implement, type RouteInput } from "./http/implement.ts";
 export { answerProblem, appErrorOf, problemOf } from "./http/problem.ts";
@@ -45,6 +46,9 @@ export {
   type SendOptions,
 } from "./jobs/create-jobs.ts";
 export type { JobsOptions, QueueDefinition } from "./jobs/jobs-options.ts";
+export { createMetrics, type Labels, type Metrics } from "./metrics/create-metrics.ts";
+export { meterListeners, meterMachine, type OtherListener, onAnswered } from "./metrics/meter-server.ts";
+export { metricsFromSchema, registerMetricsRoute } from "./metrics/metrics-routes.ts";
 export { createSecretBox, type SecretBox } from "./secrets/create-secret-box.ts";
 export { type Closing, createClosing } from "./start/closing.ts";
 export { createLogger, type Logger, type LoggerOptions } from "./start/create-logger.ts";

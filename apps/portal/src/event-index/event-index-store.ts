@@ -11,6 +11,8 @@ export interface EventIndexStore {
   results(scope: CustomerScope, place: StreamPlace): Promise<Map<string, IndexedBatch>>;
   /** Repeated and kept-aside records of all products. */
   besideByProduct(scope: ProviderScope): Promise<Map<ProductId, { repeated: number; keptAside: number }>>;
+  /** The arrival up to which each stream is indexed. */
+  indexedTo(scope: ProviderScope): Promise<(StreamPlace & { arrival: number })[]>;
 }
 
 export function createEventIndexStore(db: Databases): EventIndexStore {
@@ -73,6 +75,12 @@ export function createEventIndexStore(db: Databases): EventIndexStore {
         return new Map(
           rows.map((row) => [row.product, { repeated: Number(row.repeated), keptAside: Number(row.kept_aside) }]),
         );
+      }),
+    indexedTo: () =>
+      inProvider(db.provider, async (trx) => {
+        const { rows } = await sql<StreamPlace & { arrival: string }>`select product, stream, arrival
+          from event_index_streams`.execute(trx);
+        return rows.map(({ product, stream, arrival }) => ({ product, stream, arrival: Number(arrival) }));
       }),
   };
 }

@@ -8,6 +8,7 @@ import { caseHandlers } from "#app/cases/index.ts";
 import { type Core, PROVIDER } from "#app/core/index.ts";
 import { packageHandlers } from "#app/forensics/index.ts";
 import { heartbeatHandlers } from "#app/heartbeats/index.ts";
+import type { PortalMeter } from "#app/metrics/index.ts";
 import { repositoryHandlers } from "#app/patterns/index.ts";
 import { registrationHandlers } from "#app/registration/index.ts";
 
@@ -64,13 +65,15 @@ export function createStatusServer(core: Core, tls: Tls, dataDir: string): Fasti
 }
 
 /** Both log servers over one intake: whatever the transport, the same bytes are decided the same way. */
-export function createLogServers(core: Core, tls: Tls) {
-  const intake = createBatchIntake({
-    directory: core.blobs.directory,
-    store: core.intake,
-    admission: core.disk,
-    clock: core.clock,
-  });
+export function createLogServers(core: Core, tls: Tls, meter: PortalMeter) {
+  const intake = meter.intake(
+    createBatchIntake({
+      directory: core.blobs.directory,
+      store: meter.store(core.intake),
+      admission: core.disk,
+      clock: core.clock,
+    }),
+  );
   const { identity } = core.registration;
   const credentials = { check: core.customers.checkCredentials };
   const ssl = createHttpServer({ name: "log-server", log: core.log, tls: { ...tls, askClientCertificate: true } });

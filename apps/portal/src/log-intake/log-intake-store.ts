@@ -16,6 +16,11 @@ export interface LogIntakeStore extends IntakeStore {
   lastLogs(scope: ProviderScope): Promise<Map<ProductId, { at: Date; protocol: "ssl" | "ssh" }>>;
   /** Numbers per product that arrived as declared gaps or as unreadable batches. */
   lossByProduct(scope: ProviderScope): Promise<Map<ProductId, { lost: number; unreadable: number }>>;
+  /** Batches and records, by stream, that arrived after these marks; of a product without a mark, all. */
+  beyond(
+    scope: ProviderScope,
+    marks: readonly { product: ProductId; stream: Stream; arrival: number }[],
+  ): Promise<Map<Stream, { batches: number; records: number }>>;
 }
 
 export interface LogIntakeStoreDeps {
@@ -86,6 +91,21 @@ export function createLogIntakeStore(deps: LogIntakeStoreDeps): LogIntakeStore {
         return new Map(
           rows.map((row) => [row.product, { lost: Number(row.lost), unreadable: Number(row.unreadable) }]),
         );
+      }),
+    beyond: (_scope, marks) =>
+      inProvider(db.provider, async (trx) => {
+        // Stream by stream along the index on arrival: what was indexed long ago is not looked at.
+        const { rows } = await sql<{ stream: Stream; batches: string; records: string }>`select p.stream,
+            sum(b.batches) as batches, sum(b.records) as records
+          from log_intake_positions p
+          left join unnest(${marks.map((mark) => mark.product)}::uuid[], ${marks.map((mark) => mark.stream)}::text[],
+              ${marks.map((mark) => mark.arrival)}::bigint[]) as m (product, stream, arrival)
+            on m.product = p.product and m.stream = p.stream
+          cross join lateral (select count(*) as batches, coalesce(sum(count), 0) as records from log_intake_batches
+            where customer = p.customer and product = p.product and stream = p.stream
+              and arrival > coalesce(m.arrival, 0)) as b
+          group by p.stream`.execute(trx);
+        return new Map(rows.map((row) => [row.stream, { batches: Number(row.batches), records: Number(row.records) }]));
       }),
   };
 }

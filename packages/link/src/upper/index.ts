@@ -23,7 +23,7 @@ export { problemOf } from "./link-problem.ts";
 export { type LogServerDeps, registerLogServer } from "./log-server-routes.ts";
 export { admit, type CredentialCheck, type IdentitySource, type Peer, type PeerLookup } from "./peer.ts";
 export { type BatchRecord, readBatchRecords } from "./read-batch-records.ts";
-export { createSshLogServer, type SshLogServer } from "./ssh-log-server.ts";
+export { createSshLogServer, type SshCounts, type SshLogServer } from "./ssh-log-server.ts";
 export { SSH_LIMITS, type SshLimits, type SshLogServerDeps } from "./ssh-session.ts";
 export type { CasePort, Hearing, HeartbeatPort, PackagePort, PatternPort, StatusServerDeps } from "./status-server.ts";
 export { registerStatusServer } from "./status-server-routes.ts";

@@ -19,6 +19,18 @@ export interface SshLogServer {
   /** Resolves with the port, which differs from the asked one if that was 0. */
   listen(host: string, port: number): Promise<number>;
   close(): Promise<void>;
+  /** How its connections stand, and what was refused since the start. */
+  counts(): SshCounts;
+}
+
+export interface SshCounts {
+  open: number;
+  unauthenticated: number;
+  allTaken: number;
+  addressTaken: number;
+  /** Cut because nobody had logged on in time. */
+  notInTime: number;
+  logOnsRefused: number;
 }
 
 export function createSshLogServer(given: SshLogServerDeps): SshLogServer {
@@ -57,6 +69,7 @@ export function createSshLogServer(given: SshLogServerDeps): SshLogServer {
     ssh.injectSocket(socket);
   });
   return {
+    counts: () => gate.counts(),
     listen: (host, port) =>
       new Promise((resolve, reject) => {
         listener.once("error", reject);
@@ -80,23 +93,36 @@ class Gate {
   readonly #limits: SshLimits;
   readonly #waiting = new Map<Socket, NodeJS.Timeout>();
   #open = 0;
+  readonly #refused = { allTaken: 0, addressTaken: 0, notInTime: 0, logOnsRefused: 0 };
 
   constructor(limits: SshLimits) {
     this.#limits = limits;
   }
 
+  counts(): SshCounts {
+    return { open: this.#open, unauthenticated: this.#waiting.size, ...this.#refused };
+  }
+
+  logOnRefused(): void {
+    this.#refused.logOnsRefused += 1;
+  }
+
   enter(socket: Socket): boolean {
     const address = socket.remoteAddress ?? "";
     const sameAddress = [...this.#waiting.keys()].filter((one) => one.remoteAddress === address).length;
-    const full =
-      this.#open >= this.#limits.maxConnections ||
-      this.#waiting.size >= this.#limits.maxUnauthenticated ||
-      sameAddress >= this.#limits.maxUnauthenticatedPerAddress;
-    if (full) return false;
+    const isAddressTaken = sameAddress >= this.#limits.maxUnauthenticatedPerAddress;
+    const isFull = this.#open >= this.#limits.maxConnections || this.#waiting.size >= this.#limits.maxUnauthenticated;
+    if (isFull || isAddressTaken) {
+      this.#refused[isFull ? "allTaken" : "addressTaken"] += 1;
+      return false;
+    }
     this.#open += 1;
     this.#waiting.set(
       socket,
-      setTimeout(() => socket.destroy(), this.#limits.preAuthMs),
+      setTimeout(() => {
+        this.#refused.notInTime += 1;
+        socket.destroy();
+      }, this.#limits.preAuthMs),
     );
     socket.once("close", () => {
       this.#open -= 1;
@@ -138,7 +164,10 @@ function serve(connection: Connection, context: Omit<SshSession, "who" | "refuse
         gate.authenticated(socket);
         return asked.accept();
       }
-      if (asked.method !== "none") tries += 1;
+      if (asked.method !== "none") {
+        tries += 1;
+        gate.logOnRefused();
+      }
       if (tries >= deps.limits.maxTries) return connection.end();
       if (asked.method !== "none") await pause(deps.limits.refusalDelayMs);
       asked.reject(["publickey", "password"]);

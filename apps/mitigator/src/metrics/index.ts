@@ -1,0 +1,1 @@
+export { type MitigatorFigures, meterMitigator } from "./meter-mitigator.ts";

@@ -1,0 +1,1 @@
+export { meterPortal, type PortalMeter } from "./meter-portal.ts";

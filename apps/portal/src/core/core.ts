@@ -174,15 +174,16 @@ function registrationPart({ db, authority, clock }: CoreDeps, customers: ReturnT
     issueClient: (request: Parameters<Authority["issueClient"]>[0]) => authority.issueClient(request),
     sshFingerprintOf: fingerprintOf,
   };
+  const identity = createIdentityCache({
+    store,
+    takeOver: renewals.takeOver,
+    isExpired: (customer) => customers.validity.isExpired(customer),
+    scope: PROVIDER,
+    clock,
+  });
   return {
     store,
-    identity: createIdentityCache({
-      store,
-      takeOver: renewals.takeOver,
-      isExpired: (customer) => customers.validity.isExpired(customer),
-      scope: PROVIDER,
-      clock,
-    }),
+    identity,
     register: createRegisterProduct({
       store,
       checkCredentials: customers.checkCredentials,
@@ -191,8 +192,8 @@ function registrationPart({ db, authority, clock }: CoreDeps, customers: ReturnT
       clock,
     }),
     renew: createRenewProduct({ store: { ...store, ...renewals }, ...certify }),
-    unregister: createUnregister({ store }),
-    remove: createRemoveProduct({ store }),
+    unregister: createUnregister({ store, forget: identity.forget }),
+    remove: createRemoveProduct({ store, forget: identity.forget }),
   };
 }
 

@@ -11,10 +11,17 @@ export interface EndRegistrationStore {
   ): Promise<void>;
 }
 
+export interface EndRegistrationDeps {
+  store: EndRegistrationStore;
+  /** Drops the identity on this node before the answer; the others hear of it by NOTIFY, a moment later. */
+  forget(product: ProductId): void;
+}
+
 /** The product itself says that it leaves: its credentials are worth nothing from now on. */
-export function createUnregister(deps: { store: EndRegistrationStore }) {
+export function createUnregister(deps: EndRegistrationDeps) {
   return async function unregister(scope: CustomerScope, product: ProductId): Promise<void> {
     await deps.store.end(scope, product, { registration: "unregistered", by: "the product itself" });
+    deps.forget(product);
   };
 }
 
@@ -23,7 +30,7 @@ export function createUnregister(deps: { store: EndRegistrationStore }) {
  *
  * @throws {AppError} `product.unknown`, `confirmation.name_differs`.
  */
-export function createRemoveProduct(deps: { store: EndRegistrationStore }) {
+export function createRemoveProduct(deps: EndRegistrationDeps) {
   return async function removeProduct(
     scope: CustomerScope,
     product: ProductId,
@@ -33,6 +40,7 @@ export function createRemoveProduct(deps: { store: EndRegistrationStore }) {
     if (found === null) throw new AppError("product.unknown", { product });
     if (confirmation.typedName !== found.name) throw new AppError("confirmation.name_differs", { product });
     await deps.store.end(scope, product, { registration: "revoked", by: confirmation.by });
+    deps.forget(product);
     return found;
   };
 }

@@ -190,8 +190,8 @@ test("a product that ended its registration or was removed comes back by passwor
   const request = requestOf();
   const { product } = await register(request);
   const ends = {
-    unregistered: () => createUnregister({ store })(scope, product),
-    revoked: () => createRemoveProduct({ store })(scope, product, { typedName: request.name, by: "anna" }),
+    unregistered: () => createUnregister({ store, forget: () => undefined })(scope, product),
+    revoked: () => createRemoveProduct({ store, forget: () => undefined })(scope, product, { typedName: request.name, by: "anna" }),
   };
 
   for (const [registration, end] of Object.entries(ends)) {
@@ -212,13 +212,13 @@ test("a name typed wrong removes nothing, nor does the right one of another cust
   const [one, other] = [await world(), await world()];
   const request = requestOf();
   const { product } = await one.register(request);
-  const remove = createRemoveProduct({ store: one.store });
+  const remove = createRemoveProduct({ store: one.store, forget: () => undefined });
 
   const mistyped = remove(one.scope, product, { typedName: `${request.name} `, by: "anna" });
   await expect(mistyped).rejects.toMatchObject({ code: "confirmation.name_differs" });
   const foreign = remove(other.scope, product, { typedName: request.name, by: "anna" });
   await expect(foreign).rejects.toMatchObject({ code: "product.unknown" });
-  await createUnregister({ store: one.store })(other.scope, product);
+  await createUnregister({ store: one.store, forget: () => undefined })(other.scope, product);
 
   expect(await one.store.find(one.scope, product)).toMatchObject({ registration: "registered" });
 });

@@ -53,8 +53,13 @@ test("a registered product with a heartbeat is online, and both transports deliv
 test("an accepted batch is counted with its records and bytes, and waits for the index no longer", async () => {
   await using product = await portal.product(administrator, customer);
   const figures = async () => (await portal.raw("/metrics", { method: "GET", headers: {} })).body.toString("utf8");
-  const valueOf = (text: string, name: string) =>
-    Number(text.split("\n").find((line) => line.startsWith(`${name} `))?.split(" ")[1]);
+  const figureOf = (text: string, name: string) =>
+    Number(
+      text
+        .split("\n")
+        .find((line) => line.startsWith(`${name} `))
+        ?.split(" ")[1],
+    );
   const before = await figures();
   await product.spool.append("threat-events", [makeThreatEvent(), makeThreatEvent()]);
   product.start();
@@ -65,12 +70,12 @@ test("an accepted batch is counted with its records and bytes, and waits for the
 
   const after = await figures();
 
-  const grown = (name: string) => valueOf(after, name) - valueOf(before, name);
+  const grown = (name: string) => figureOf(after, name) - figureOf(before, name);
   expect(grown('tms_batch_records_total{stream="threat-events"}')).toBe(2);
   expect(grown('tms_batches_total{stream="threat-events",outcome="accepted"}')).toBeGreaterThanOrEqual(1);
   expect(grown('tms_batch_bytes_total{stream="threat-events"}')).toBeGreaterThan(100);
-  expect(valueOf(after, 'tms_index_backlog_records{stream="threat-events"}')).toBe(0);
-  expect(valueOf(after, "tms_metric_reads_failed_total")).toBe(0);
+  expect(figureOf(after, 'tms_index_backlog_records{stream="threat-events"}')).toBe(0);
+  expect(figureOf(after, "tms_metric_reads_failed_total")).toBe(0);
 });
 
 test("a batch whose rows go missing changes the figure and stands as a gap", async () => {

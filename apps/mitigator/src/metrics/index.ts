@@ -1,1 +1,1 @@
-export { type MitigatorFigures, meterMitigator } from "./meter-mitigator.ts";
+export { type MitigatorFigures, meterMitigator } from "./meter-mitigator-routes.ts";

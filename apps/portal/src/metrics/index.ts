@@ -1,1 +1,1 @@
-export { meterPortal, type PortalMeter } from "./meter-portal.ts";
+export { meterPortal, type PortalMeter } from "./meter-portal-routes.ts";

@@ -191,7 +191,8 @@ test("a product that ended its registration or was removed comes back by passwor
   const { product } = await register(request);
   const ends = {
     unregistered: () => createUnregister({ store, forget: () => undefined })(scope, product),
-    revoked: () => createRemoveProduct({ store, forget: () => undefined })(scope, product, { typedName: request.name, by: "anna" }),
+    revoked: () =>
+      createRemoveProduct({ store, forget: () => undefined })(scope, product, { typedName: request.name, by: "anna" }),
   };
 
   for (const [registration, end] of Object.entries(ends)) {

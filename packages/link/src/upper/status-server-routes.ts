@@ -55,10 +55,12 @@ function registerRegistration(scope: FastifyInstance, deps: StatusServerDeps): v
     const peer = await renewerOfRequest(request, deps.identity);
     return deps.renew(peer, parseBody(renewRequestSchema, request.body));
   });
-  scope.post(linkUnregister.path, declared(linkUnregister), async (request) => {
+  scope.post(linkUnregister.path, declared(linkUnregister), async (request, reply) => {
     const peer = await peerOfRequest(request, deps.identity);
     parseBody(z.object({ v: z.literal("link/1") }), request.body);
     await deps.unregister(peer);
+    // Nothing more comes over this connection; a client that kept it would meet its end in the middle of a request.
+    void reply.header("connection", "close");
     return { unregistered: true };
   });
 }

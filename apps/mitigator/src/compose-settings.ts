@@ -1,5 +1,6 @@
 import {
   createDial,
+  identityInForce,
   type LowerKeys,
   registerLower,
   SPOOL_LIMITS,
@@ -18,6 +19,7 @@ import {
   type DialledProxy,
   newLanes,
   type PortalLinkRouteDeps,
+  type PortalLinkStore,
   type PortalSettings,
   type ProxyRouteDeps,
   type ProxyStore,
@@ -63,6 +65,14 @@ export function composeSettings(parts: SettingsParts): SettingsPages {
   const { stores, site, clock, secrets } = parts;
   const tokens = createTestTokens(clock);
   const { proxy } = parts;
+  // What the registration bought may have been renewed since: what counts, and is shown, is the certificate in force.
+  const store: PortalLinkStore = {
+    ...stores.portal,
+    registration: async () => {
+      const known = await stores.portal.registration();
+      return known === null ? null : { ...known, identity: await identityInForce(parts.keys, known.identity) };
+    },
+  };
   const box = boxFor(secrets, PASSWORD_BOUND);
   const proxyBox = boxFor(secrets, PROXY_PASSWORD_BOUND);
   const storedPassword = async () => {
@@ -79,10 +89,10 @@ export function composeSettings(parts: SettingsParts): SettingsPages {
     clock,
   });
   const portal: PortalLinkRouteDeps = {
-    store: stores.portal,
+    store,
     tests,
     saveSettings: createSaveSettings({
-      store: stores.portal,
+      store,
       tokens,
       secrets: box,
       proxy,

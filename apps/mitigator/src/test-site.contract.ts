@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -56,8 +56,8 @@ export interface TestSite {
   api: ApiClient<typeof mitigatorRoutes>;
   console: FastifyInstance;
   directory: string;
-  /** The registration's certificate is over, as after months of sending off. */
-  expireCertificate(): Promise<void>;
+  /** The certificate that registering bought is over; unless it was renewed, so is the one in force. */
+  expireCertificate(how: { renewed: boolean }): Promise<void>;
   /** Ends it as a stop would; the directory and the database stay for a next start. */
   stop(): Promise<void>;
   remove(): Promise<void>;
@@ -132,10 +132,14 @@ export async function startTestSite(where: {
     api: clientOf(listeners.console, cookie),
     console: listeners.console,
     directory,
-    expireCertificate: async () => {
+    expireCertificate: async ({ renewed }) => {
       const longAgo = new Date(Date.now() - 86_400_000).toISOString();
       await sql`update portal_link_registration
         set identity = jsonb_set(identity, '{certificateNotAfter}', to_jsonb(${longAgo}::text))`.execute(db.app);
+      if (renewed) return;
+      const file = join(directory, "keys", "identity.json");
+      const identity = JSON.parse(await readFile(file, "utf8")) as object;
+      await writeFile(file, JSON.stringify({ ...identity, certificateNotAfter: longAgo }));
     },
     stop,
     remove: async () => {

@@ -105,7 +105,7 @@ describe("sending off", () => {
   test("a certificate that expired meanwhile is bought anew, by a password that is typed for it", async () => {
     const world = await open();
     await world.save({ sending: false });
-    await world.site.expireCertificate();
+    await world.site.expireCertificate({ renewed: false });
 
     const refused = await codeOf(world.save({ sending: true }));
     const saved = await world.save({ sending: true, password: world.portal.password } as object);
@@ -113,6 +113,16 @@ describe("sending off", () => {
     expect(refused).toBe("settings.password_again");
     expect(new Date(saved.registration?.certificateNotAfter ?? 0).getTime()).toBeGreaterThan(Date.now());
   });
+});
+
+test("a certificate that was renewed since the registration asks for nothing, and its own end is shown", async () => {
+  const world = await open();
+  await world.site.expireCertificate({ renewed: true });
+
+  const saved = await world.save({ frequencyMinutes: 240 });
+
+  expect(new Date(saved.registration?.certificateNotAfter ?? 0).getTime()).toBeGreaterThan(Date.now());
+  expect(world.portal.products.size).toBe(1);
 });
 
 describe("the frequency", () => {

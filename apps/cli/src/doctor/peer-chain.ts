@@ -1,10 +1,8 @@
-import { X509Certificate } from "node:crypto";
+import type { X509Certificate } from "node:crypto";
 import { once } from "node:events";
-import { connect as connectTls, type DetailedPeerCertificate } from "node:tls";
-import { type Address, dialDirectly } from "@tms/link/lower";
+import { connect as connectTls } from "node:tls";
+import { type Address, chainOf, dialDirectly } from "@tms/link/lower";
 import { AppError } from "@tms/records";
-
-const MAX_CHAIN = 8;
 
 /**
  * The certificates that a TLS server shows, leaf first. Nothing is believed: the caller compares.
@@ -25,14 +23,4 @@ export async function chainAt(at: Address, signal: AbortSignal): Promise<X509Cer
     // A handshake that failed leaves the raw socket to whoever dialled it.
     socket.destroy();
   }
-}
-
-function chainOf(leaf: DetailedPeerCertificate): X509Certificate[] {
-  const chain: X509Certificate[] = [];
-  let at: DetailedPeerCertificate | undefined = leaf;
-  while (at?.raw !== undefined && chain.length < MAX_CHAIN) {
-    chain.push(new X509Certificate(at.raw));
-    at = at.issuerCertificate === at ? undefined : at.issuerCertificate;
-  }
-  return chain;
 }

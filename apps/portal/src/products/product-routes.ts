@@ -88,33 +88,24 @@ export function registerProductRoutes(app: FastifyInstance, deps: ProductRouteDe
     return historyView(await deps.history({ customer: registered.customer }, asked));
   });
 
-  implement(app, productRoutes.renewProduct, async ({ params, session }) => {
-    const { registered, standing } = await located(params.id);
-    if (hasEnded(standing.state)) throw new AppError("product.unknown", { product: params.id });
-    await deps.askToRenew({ customer: registered.customer }, params.id);
-    await deps.audit.write({
-      actor: session.userName,
-      action: "product.renewal-asked",
-      subject: params.id,
-      detail: { name: registered.name },
-      customer: registered.customer,
-    });
+  /** A hint to the product; whoever asked for it stands in the audit log. */
+  const ask = async (
+    id: ProductId,
+    by: { userName: string; action: string; hint: (scope: CustomerScope, product: ProductId) => Promise<unknown> },
+  ) => {
+    const { registered, standing } = await located(id);
+    if (hasEnded(standing.state)) throw new AppError("product.unknown", { product: id });
+    const { customer, name } = registered;
+    await by.hint({ customer }, id);
+    await deps.audit.write({ actor: by.userName, action: by.action, subject: id, detail: { name }, customer });
     return { asked: true as const };
-  });
-
-  implement(app, productRoutes.askForLogs, async ({ params, session }) => {
-    const { registered, standing } = await located(params.id);
-    if (hasEnded(standing.state)) throw new AppError("product.unknown", { product: params.id });
-    await deps.askForLogs({ customer: registered.customer }, params.id);
-    await deps.audit.write({
-      actor: session.userName,
-      action: "product.logs-asked",
-      subject: params.id,
-      detail: { name: registered.name },
-      customer: registered.customer,
-    });
-    return { asked: true as const };
-  });
+  };
+  implement(app, productRoutes.renewProduct, ({ params, session: { userName } }) =>
+    ask(params.id, { userName, action: "product.renewal-asked", hint: deps.askToRenew }),
+  );
+  implement(app, productRoutes.askForLogs, ({ params, session: { userName } }) =>
+    ask(params.id, { userName, action: "product.logs-asked", hint: deps.askForLogs }),
+  );
 
   implement(app, productRoutes.removeProduct, async ({ params, body, session }) => {
     const { registered } = await located(params.id);

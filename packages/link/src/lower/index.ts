@@ -24,6 +24,7 @@ export {
   type LinkState,
   type LowerLink,
 } from "./lower-link.ts";
+export { chainOf } from "./peer-chain.ts";
 export { type ProbedAuthority, probeAuthority } from "./probe-authority.ts";
 export { probeHostKey } from "./probe-host-key.ts";
 export {

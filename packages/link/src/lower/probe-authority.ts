@@ -1,11 +1,12 @@
-import { X509Certificate } from "node:crypto";
+import type { X509Certificate } from "node:crypto";
 import { once } from "node:events";
-import { connect as connectTls, type DetailedPeerCertificate } from "node:tls";
+import { connect as connectTls } from "node:tls";
 import { AppError, type Sha256 } from "@tms/records";
 import { spkiOfCertificate } from "../authority/spki.ts";
 import type { Address } from "./dial/address.ts";
 import { type Dial, dialDirectly } from "./dial/dial.ts";
 import { blameProxy } from "./dial/open-tunnel.ts";
+import { chainOf } from "./peer-chain.ts";
 import { handshakeError } from "./tls-client.ts";
 
 export interface ProbedAuthority {
@@ -17,7 +18,6 @@ export interface ProbedAuthority {
 }
 
 const HANDSHAKE_TIMEOUT_MS = 10_000;
-const MAX_CHAIN = 8;
 
 /**
  * Looks at the chain a server presents and picks the CA that the pins name. Nothing is believed here: the caller
@@ -44,16 +44,6 @@ export async function probeAuthority(
   } finally {
     secure.destroy();
   }
-}
-
-function chainOf(leaf: DetailedPeerCertificate): X509Certificate[] {
-  const chain: X509Certificate[] = [];
-  let at: DetailedPeerCertificate | undefined = leaf;
-  while (at?.raw !== undefined && chain.length < MAX_CHAIN) {
-    chain.push(new X509Certificate(at.raw));
-    at = at.issuerCertificate === at ? undefined : at.issuerCertificate;
-  }
-  return chain;
 }
 
 function choose(chain: X509Certificate[], pins: readonly Sha256[], to: Address): ProbedAuthority {

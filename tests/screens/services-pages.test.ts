@@ -145,10 +145,10 @@ describe("Proxy Settings", () => {
 test("the connection page says what is going on, what waits, and what went wrong with its cure", async () => {
   const page = await openScreen(browser, server, "/services/portal/connection");
 
+  await page.getByText("Records wait for the next run").waitFor();
   const text = await page.locator("main").innerText();
 
   for (const part of [
-    "Records wait for the next run",
     "proxy.acme.example:3128",
     "2000 kbit/s",
     "Threat events",

@@ -1,10 +1,12 @@
-// Everything that can be judged without running the product: format and lint, types, walls, console build, dead links.
+// Everything that can be judged without running the product: format and lint, types, walls, frozen conversations,
+// console build, dead links.
 import { spawnSync } from "node:child_process";
 import { globSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { buildConsoles } from "./build-consoles.ts";
 import { deadLinksOf } from "./dead-links.ts";
+import { frozenProblems } from "./frozen.ts";
 import { staleReferencePages } from "./reference-docs.ts";
 import { checkReferences } from "./references.ts";
 import { checkUnusedDependencies } from "./unused-dependencies.ts";
@@ -20,6 +22,7 @@ const steps: [string, () => string[] | Promise<string[]>][] = [
   ["references", () => checkReferences(root)],
   ["dependencies", () => checkUnusedDependencies(root)],
   ["walls", walls],
+  ["frozen conversations", () => frozenProblems(root)],
   ["consoles", consoles],
   ["reference pages", () => staleReferencePages(root)],
   ["links in docs", deadLinks],
@@ -56,6 +59,6 @@ function consoles(): string[] {
 }
 
 function deadLinks(): string[] {
-  const pages = globSync("{*.md,docs/**/*.md,packages/*/*.md,bench/*.md,changes/*.md}", { cwd: root });
+  const pages = globSync("{*.md,docs/**/*.md,packages/*/*.md,bench/*.md,changes/*.md,tests/*/*.md}", { cwd: root });
   return pages.flatMap((page) => deadLinksOf(root, page, readFileSync(join(root, page), "utf8")));
 }

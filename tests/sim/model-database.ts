@@ -141,9 +141,7 @@ export class ModelDatabase {
       },
       accept: async ({ header, digest, blobKey, readable, protocol, receivedAt }, after) => {
         const gap =
-          "gap" in header
-            ? { cause: header.gap.cause, from: new Date(header.gap.from), to: new Date(header.gap.to) }
-            : null;
+          "gap" in header ? { ...header.gap, from: new Date(header.gap.from), to: new Date(header.gap.to) } : null;
         const { epoch, first, count } = header;
         const place = { product: peer.product, stream };
         const id = this.#random.uuid<string>();
@@ -250,7 +248,7 @@ export class ModelDatabase {
 
   #writeHeartbeat(
     known: KnownStart | null,
-    { product, heartbeat }: HeartbeatToStore,
+    { product, heartbeat, signingKey }: HeartbeatToStore,
     { kind, after }: Judgement,
   ): void {
     const { ledgers, outcomes } = heartbeat;
@@ -263,10 +261,11 @@ export class ModelDatabase {
     for (const ledger of ledgers) {
       const key = `${keyOf(product, ledger.stream)} ${ledger.epoch}`;
       const kept = this.#tables.ledgers.get(key);
-      const newer = kept === undefined || ledger.sealedTo >= kept.sealedTo ? ledger : kept;
+      const newer = kept === undefined || ledger.sealedTo >= kept.sealedTo ? { ...ledger, signingKey } : kept;
       const { sealedTo, head, signature } = newer;
+      const signed = { sealedTo, head, signature, signingKey: newer.signingKey };
       const announcedAt = kept?.announcedAt ?? now;
-      this.#tables.ledgers.set(key, { ...ledger, sealedTo, head, signature, announcedAt, reportedAt: now });
+      this.#tables.ledgers.set(key, { ...ledger, ...signed, announcedAt, reportedAt: now });
     }
     const done = new Map(outcomes.map((outcome) => [outcome.id, outcome]));
     const directives = this.#tables.directives.get(product) ?? [];

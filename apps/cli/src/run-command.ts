@@ -1,6 +1,7 @@
 import { AppError } from "@tms/records";
 import { accountReset } from "./account/reset-account.ts";
 import { caseExport } from "./case/export-case.ts";
+import { completenessCertify } from "./completeness/certify.ts";
 import { consentGive } from "./consent/give-consent.ts";
 import { doctor } from "./doctor/doctor.ts";
 import { keysCustomer, keysExport, keysImport, keysRecipients } from "./keys/keys-commands.ts";
@@ -20,6 +21,7 @@ const COMMANDS: readonly Command[] = [
   patternImport,
   patternSign,
   consentGive,
+  completenessCertify,
   verifyFile,
   doctor,
   accountReset,

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type ClickHouseClient, createClient } from "@clickhouse/client";
 import { startEventStore, startPostgres } from "@tms/embedded-stores";
-import { createAuthority, createSshHostKey } from "@tms/link";
+import { createAuthority, createSshHostKey, createStatementSigner } from "@tms/link";
 import { createDiskAdmission } from "@tms/link/upper";
 import { AppError, type ProductId, systemClock } from "@tms/records";
 import {
@@ -154,6 +154,11 @@ async function openCore(config: PortalConfig, log: Logger, opened: Closing) {
   opened.add(() => client.close());
   await makeEventTables(client);
   const hasher = await createPasswordHasher();
+  const authority = await createAuthority({
+    directory: config.dataDir,
+    name: `${config.name} CA`,
+    clock: systemClock,
+  });
   const core = createCore({
     db,
     jobs,
@@ -166,7 +171,9 @@ async function openCore(config: PortalConfig, log: Logger, opened: Closing) {
     }),
     secrets: createSecretBox({ keyFile: secretKeyFileOf(config, process.env) }),
     hasher,
-    authority: await createAuthority({ directory: config.dataDir, name: `${config.name} CA`, clock: systemClock }),
+    authority,
+    statements: await createStatementSigner(config.dataDir, authority),
+    name: config.name,
     sshHostKey: await createSshHostKey(config.dataDir),
     audit: createAudit({ db, clock: systemClock }),
     log,

@@ -2,6 +2,7 @@ import { isIP } from "node:net";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Installation } from "@tms/contracts";
+import { STATEMENT_KEY_FILE } from "@tms/link";
 import { type PortalConfig, secretKeyFileOf } from "./config.ts";
 
 const MIGRATIONS = fileURLToPath(new URL("../migrations", import.meta.url));
@@ -56,6 +57,7 @@ export function installationOf(config: PortalConfig, env: NodeJS.ProcessEnv): In
       { name: "ca-key.pem", path: join(dataDir, "ca-key.pem") },
       { name: "ssh-host-key", path: join(dataDir, "ssh-host-key") },
       { name: "secret-key", path: secretKeyFileOf(config, env) },
+      { name: STATEMENT_KEY_FILE, path: join(dataDir, STATEMENT_KEY_FILE), mayBeMissing: true },
     ],
     witnessFile: join(dataDir, "ca-key.pem"),
   };

@@ -1,5 +1,15 @@
 export { type ApiClient, ApiError, createApiClient, type FetchLike } from "./client.ts";
 export {
+  type CertifiedEpoch,
+  COMPLETENESS_SCHEMA,
+  type CompletenessStatement,
+  type CompletenessSums,
+  certifiedBatchSchema,
+  completenessFirstLineSchema,
+  completenessStatementSchema,
+  STATEMENTS_URI,
+} from "./completeness-certificate.ts";
+export {
   auditEntrySchema,
   pageOf,
   pageQuerySchema,

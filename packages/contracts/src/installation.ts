@@ -51,7 +51,14 @@ export const installationSchema = z.strictObject({
   secretKeyFile: z.string().nullable(),
   publicHost: z.string().nullable(),
   /** What makes a server the one that others know; `tms keys export` takes those that exist. */
-  keyFiles: z.array(z.strictObject({ name: z.string(), path: z.string() })),
+  keyFiles: z.array(
+    z.strictObject({
+      name: z.string(),
+      path: z.string(),
+      /** Whoever has none makes another: an export of before has none. */
+      mayBeMissing: z.boolean().optional(),
+    }),
+  ),
   /** Exists from the first start on. */
   witnessFile: z.string(),
 });

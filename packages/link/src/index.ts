@@ -3,6 +3,7 @@ export { makeDataDirectory } from "./authority/data-directory.ts";
 export { syncDirectory, writeDurably } from "./authority/private-file.ts";
 export { hashOfSpki, spkiOfCertificate, spkiOfKey } from "./authority/spki.ts";
 export { createSshHostKey, fingerprintOf, type SshHostKey } from "./authority/ssh-host-key.ts";
+export { createStatementSigner, STATEMENT_KEY_FILE, type StatementSigner } from "./authority/statement-signer.ts";
 export { batchName, isGap } from "./batch/batch-header.ts";
 export { BATCH_LIMITS, type BatchLimits } from "./batch/batch-limits.ts";
 export { BatchScanner, type ScannedBatch } from "./batch/batch-scanner.ts";

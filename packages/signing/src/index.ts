@@ -1,4 +1,5 @@
 export { equalSecret } from "./compare.ts";
+export { type CertifiedBatch, certifiedBatchHash } from "./completeness-text.ts";
 export { sha256Of } from "./digest.ts";
 export { type Ed25519Key, keyIdOf, makeEd25519, publicSpkiOf, signBytes, verifyBytes } from "./ed25519.ts";
 export { openSigned, type SignedBytes, sealBytes } from "./envelope.ts";

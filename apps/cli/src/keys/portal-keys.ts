@@ -11,7 +11,8 @@ import { readInstallation } from "../installation/read-installation.ts";
 import { withDatabase } from "../installation/with-database.ts";
 import { exists, readInput, writeNew } from "../shell/files.ts";
 
-// What makes a portal the one that its products know: CA, SSH host key, sealing key, and the customers' online keys.
+// What makes a portal the one that its products know: CA, SSH host key, sealing key, the key of its statements, and the
+// customers' online keys.
 // M1  In the clear they are in memory and in pipes to our own processes only; the file is age, by a passphrase.
 // M2  An import writes no key over another one: a portal that already has its own stays what it is.
 // M3  An import writes nothing before everything in the file has been judged.
@@ -49,8 +50,11 @@ export async function exportPortalKeys(move: KeysMove & { now: Date }) {
   if (await exists(move.file)) throw new AppError("cli.output_exists", { path: move.file });
   const installation = await readInstallation("portal", move.config);
   const files: PortalKeys["files"] = [];
-  for (const { name, path } of installation.keyFiles) {
-    if (!(await exists(path))) throw new AppError("store.never_made", { missing: path });
+  for (const { name, path, mayBeMissing } of installation.keyFiles) {
+    if (!(await exists(path))) {
+      if (mayBeMissing) continue;
+      throw new AppError("store.never_made", { missing: path });
+    }
     files.push({ name, base64: (await readInput(path, KEY_LIMITS)).toString("base64") });
   }
   const answer = await withDatabase(installation, (url) => askPortal({ ...move, url, verb: "export", input: "" }));
@@ -109,8 +113,9 @@ async function planWrites(keys: PortalKeys, installation: Installation): Promise
     { certFile: "ca.pem", keyFile: "ca-key.pem" },
   );
   const writes: { path: string; bytes: Buffer }[] = [];
-  for (const { name, path } of installation.keyFiles) {
+  for (const { name, path, mayBeMissing } of installation.keyFiles) {
     const bytes = found.get(name);
+    if (bytes === undefined && mayBeMissing) continue;
     if (bytes === undefined) throw new AppError("keys.unreadable", { missing: name });
     if (!(await exists(path))) writes.push({ path, bytes });
     else if (!bytes.equals(await readInput(path, KEY_LIMITS))) throw new AppError("keys.exists", { path });

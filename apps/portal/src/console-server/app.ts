@@ -5,6 +5,7 @@ import type { FastifyInstance } from "fastify";
 import { registerMenuCountsRoute } from "#app/accounts/index.ts";
 import { registerAuditRoute } from "#app/audit/index.ts";
 import { registerCaseRoutes, signCommand } from "#app/cases/index.ts";
+import { registerCompletenessRoutes } from "#app/completeness/index.ts";
 import { type Core, PROVIDER } from "#app/core/index.ts";
 import { type CustomerRouteDeps, registerCustomerRoutes } from "#app/customers/index.ts";
 import { deploymentView } from "#app/deployments/index.ts";
@@ -74,6 +75,17 @@ export function createConsoleServer(core: Core, options: ConsoleOptions): Fastif
     history: core.heartbeats.readHistory,
     askForLogs: (scope, product) => core.heartbeats.giveDirective(scope, product, { kind: "send-now", payload: {} }),
     heartbeatSeconds: 60,
+    audit,
+    clock,
+  });
+  registerCompletenessRoutes(app, {
+    locate: async (id) => {
+      const found = await core.registration.store.findAnywhere(PROVIDER, id);
+      if (found === null) throw new AppError("product.unknown", { product: id });
+      return { customer: { id: found.customer, name: await names.customer(found.customer) }, name: found.name };
+    },
+    certify: core.certifyCompleteness,
+    caPin: core.authority.spkiPin,
     audit,
     clock,
   });

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import type { Authority, SshHostKey } from "@tms/link";
+import type { Authority, SshHostKey, StatementSigner } from "@tms/link";
 import { fingerprintOf } from "@tms/link";
 import type { DiskAdmission } from "@tms/link/upper";
 import {
@@ -15,6 +15,7 @@ import {
 import type { Audit, Databases, Jobs, Logger, PasswordHasher, SecretBox } from "@tms/server-kit";
 import type { BlobStore } from "#app/blobs/index.ts";
 import { createAdvanceCase, createCaseStore, createPutCase } from "#app/cases/index.ts";
+import { createCertifyCompleteness } from "#app/completeness/index.ts";
 import {
   createAddCustomer,
   createCheckCredentials,
@@ -70,6 +71,9 @@ export interface CoreDeps {
   hasher: PasswordHasher;
   authority: Authority;
   sshHostKey: SshHostKey;
+  statements: StatementSigner;
+  /** The portal's name, as its statements give it. */
+  name: string;
   audit: Audit;
   log: Logger;
   clock: Clock;
@@ -94,6 +98,7 @@ export function createCore(deps: CoreDeps) {
     enqueue: (job, trx) => deps.jobs.send("index-stream", { ...job }, trx),
     newId: () => newId<string>(),
   });
+  const index = createEventIndexStore(deps.db);
   const incidents = createIncidentStore(deps.db);
   const groupEvents = createGroupEvents({ incidents, newId: () => newId<IncidentId>(), clock: deps.clock });
   return {
@@ -106,12 +111,37 @@ export function createCore(deps: CoreDeps) {
     patterns,
     deployments,
     intake,
-    index: createEventIndexStore(deps.db),
+    index,
+    certifyCompleteness: certifyPart(deps, { heartbeats, intake, index }),
     incidents: { store: incidents, groupEvents },
     reports: createReportStore(deps.db),
   };
 }
 export type Core = ReturnType<typeof createCore>;
+
+function certifyPart(
+  { events, statements, name, clock }: CoreDeps,
+  from: {
+    heartbeats: ReturnType<typeof heartbeatPart>;
+    intake: ReturnType<typeof createLogIntakeStore>;
+    index: ReturnType<typeof createEventIndexStore>;
+  },
+) {
+  return createCertifyCompleteness({
+    // In this order: what is read later may hold more than what was read before, never less.
+    async factsOf(scope, place) {
+      const { stream } = place;
+      const ledgers = await from.heartbeats.store.ledgers(scope, place.product);
+      const batches = await from.intake.settledBatches(scope, place);
+      const indexed = await from.index.results(scope, place);
+      const { byBatch: storedRows } = await events.rowsByBatch(scope, place);
+      return { stream, ledgers: ledgers.filter((one) => one.stream === stream), batches, indexed, storedRows };
+    },
+    sign: statements.sign,
+    portal: name,
+    clock,
+  });
+}
 
 function refuseClonePart({ db, audit }: CoreDeps) {
   return createRefuseClone({

@@ -14,7 +14,7 @@ const NEXT_SECONDS = 1;
 export interface HeartbeatRouteDeps {
   recordHeartbeat(
     scope: CustomerScope,
-    from: { product: ProductId; address: string },
+    from: { product: ProductId; address: string; signingKey: Buffer },
     heartbeat: Heartbeat,
   ): Promise<Judgement>;
   waitingDirectives(scope: CustomerScope, product: ProductId): Promise<Directive[]>;
@@ -29,7 +29,8 @@ export function heartbeatHandlers(deps: HeartbeatRouteDeps) {
     async accept(peer: Peer, request: HeartbeatRequest, from: { address: string }): Promise<Hearing> {
       const { product } = peer;
       const { address } = from;
-      const acceptance = await deps.recordHeartbeat(scopeOf(peer), { product, address }, heartbeatOf(request));
+      const speaker = { product, address, signingKey: peer.signingKeySpki };
+      const acceptance = await deps.recordHeartbeat(scopeOf(peer), speaker, heartbeatOf(request));
       return hearingOf(acceptance, { product, at: deps.clock.now() });
     },
     async answer(peer: Peer): Promise<HeartbeatAnswer> {

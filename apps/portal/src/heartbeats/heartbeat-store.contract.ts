@@ -49,9 +49,10 @@ export function heartbeatStoreContract(make: () => Promise<HeartbeatStoreUnderTe
   async function arrange() {
     const under = await make();
     const own = await under.newProduct();
-    const record = (heartbeat: Heartbeat, of = own) => {
+    const record = (heartbeat: Heartbeat, of: typeof own & { signingKey?: Buffer } = own) => {
       const contentDigest = createHash("sha256").update(JSON.stringify(heartbeat)).digest("hex");
-      const arriving = { product: of.product, heartbeat, contentDigest, address: "127.0.0.1", clockOffsetMs: 0 };
+      const { product, signingKey = Buffer.from("key") } = of;
+      const arriving = { product, heartbeat, contentDigest, address: "127.0.0.1", signingKey, clockOffsetMs: 0 };
       const time = { nowMs: 0, newChallenge: "challenge" };
       return under.store.record(of.scope, arriving, (known) =>
         acceptanceOf(known, { ...heartbeat, contentDigest, address: "127.0.0.1" }, time),
@@ -115,6 +116,24 @@ export function heartbeatStoreContract(make: () => Promise<HeartbeatStoreUnderTe
     expect(await store.waitingDirectives(scope, product)).toHaveLength(1);
     expect(await store.latestEpoch(scope, { product, stream: "threat-events" })).toBe(inForce);
     expect((await record(heartbeatOf({ start: current, counter: 2 }))).kind).toBe("next");
+  });
+
+  test("a position is kept with the key that signed it, also when the product has another one by now", async () => {
+    const { record, store, scope, product } = await arrange();
+    const epoch = newId<Epoch>();
+    const [own, later] = [
+      { scope, product },
+      { scope, product, signingKey: Buffer.from("another key") },
+    ];
+    await record(heartbeatOf({ counter: 1, ledgers: [ledgerOf(epoch, 10)] }), own);
+
+    await record(heartbeatOf({ counter: 2, ledgers: [ledgerOf(epoch, 4)] }), later);
+    const [behind] = await store.ledgers(scope, product);
+    await record(heartbeatOf({ counter: 3, ledgers: [ledgerOf(epoch, 12)] }), later);
+    const [ahead] = await store.ledgers(scope, product);
+
+    expect([behind?.sealedTo, behind?.signingKey.toString()]).toEqual([10, "key"]);
+    expect([ahead?.sealedTo, ahead?.signingKey.toString()]).toEqual([12, "another key"]);
   });
 
   test("a ledger only grows within its epoch, and a new epoch stands beside the old one", async () => {

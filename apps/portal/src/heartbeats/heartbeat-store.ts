@@ -48,7 +48,7 @@ export function createHeartbeatStore(db: Databases): HeartbeatStore {
         }
         await writeState(trx, scope, { ...arriving, after: acceptance.after });
         if (!saysTheSame) await writeChange(trx, scope, arriving);
-        for (const ledger of arriving.heartbeat.ledgers) await writeLedger(trx, scope, arriving.product, ledger);
+        for (const ledger of arriving.heartbeat.ledgers) await writeLedger(trx, scope, arriving, ledger);
         await acknowledge(trx, scope, arriving);
         return acceptance;
       }),
@@ -77,7 +77,7 @@ export function createHeartbeatStore(db: Databases): HeartbeatStore {
       inCustomer(db.app, scope, async (trx) => {
         const { rows } =
           await sql<LedgerRow>`select stream, epoch, sealed_to, head, spooled_bytes, oldest_at, signature,
-            announced_at, reported_at from heartbeats_reports
+            signing_key, announced_at, reported_at from heartbeats_reports
           where customer = ${scope.customer} and product = ${product} order by announced_at`.execute(trx);
         return rows.map(ledgerOf);
       }),
@@ -215,16 +215,17 @@ async function writeState(
 async function writeLedger(
   trx: Kysely<unknown>,
   scope: CustomerScope,
-  product: ProductId,
+  { product, signingKey }: HeartbeatToStore,
   ledger: Ledger,
 ): Promise<void> {
   await sql`insert into heartbeats_reports as r (customer, product, stream, epoch, sealed_to, head, spooled_bytes,
-      oldest_at, signature)
+      oldest_at, signature, signing_key)
     values (${scope.customer}, ${product}, ${ledger.stream}, ${ledger.epoch}, ${ledger.sealedTo}, ${ledger.head},
-      ${ledger.spooledBytes}, ${ledger.oldestAt}, ${ledger.signature})
+      ${ledger.spooledBytes}, ${ledger.oldestAt}, ${ledger.signature}, ${signingKey})
     on conflict (customer, product, stream, epoch) do update set
       head = case when excluded.sealed_to >= r.sealed_to then excluded.head else r.head end,
       signature = case when excluded.sealed_to >= r.sealed_to then excluded.signature else r.signature end,
+      signing_key = case when excluded.sealed_to >= r.sealed_to then excluded.signing_key else r.signing_key end,
       sealed_to = greatest(r.sealed_to, excluded.sealed_to),
       spooled_bytes = excluded.spooled_bytes, oldest_at = excluded.oldest_at, reported_at = now()`.execute(trx);
 }
@@ -245,6 +246,7 @@ interface LedgerRow {
   spooled_bytes: string;
   oldest_at: Date | null;
   signature: string;
+  signing_key: Buffer;
   announced_at: Date;
   reported_at: Date;
 }
@@ -258,6 +260,7 @@ function ledgerOf(row: LedgerRow): KeptLedger {
     spooledBytes: Number(row.spooled_bytes),
     oldestAt: row.oldest_at,
     signature: row.signature,
+    signingKey: row.signing_key,
     announcedAt: row.announced_at,
     reportedAt: row.reported_at,
   };

@@ -26,7 +26,8 @@ async function arrange() {
     counter += 1;
     const heartbeat = { ...HEARTBEAT, counter, ...change };
     const contentDigest = String(counter);
-    const arriving = { product, heartbeat, contentDigest, address, clockOffsetMs: 0 };
+    const signingKey = Buffer.alloc(44);
+    const arriving = { product, heartbeat, contentDigest, address, signingKey, clockOffsetMs: 0 };
     return store.record(scope, arriving, (known) =>
       acceptanceOf(known, { ...heartbeat, contentDigest, address }, { nowMs: 0, newChallenge: "c" }),
     );

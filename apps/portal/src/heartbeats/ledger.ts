@@ -13,6 +13,8 @@ export interface Ledger {
 
 /** A ledger as it was kept, with the portal's times. */
 export interface KeptLedger extends Ledger {
+  /** SPKI, DER, of the key that signed it. */
+  signingKey: Buffer;
   announcedAt: Date;
   reportedAt: Date;
 }

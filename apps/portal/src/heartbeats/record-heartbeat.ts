@@ -8,6 +8,8 @@ export interface HeartbeatToStore {
   heartbeat: Heartbeat;
   contentDigest: string;
   address: string;
+  /** SPKI, DER; the positions are verified by it. */
+  signingKey: Buffer;
   clockOffsetMs: number;
 }
 
@@ -46,13 +48,13 @@ export interface RecordHeartbeatDeps {
 export function createRecordHeartbeat(deps: RecordHeartbeatDeps) {
   return async function recordHeartbeat(
     scope: CustomerScope,
-    from: { product: ProductId; address: string },
+    from: { product: ProductId; address: string; signingKey: Buffer },
     heartbeat: Heartbeat,
   ): Promise<Judgement> {
     const now = deps.clock.now();
     const contentDigest = digestOf(heartbeat);
     const clockOffsetMs = heartbeat.localTime.getTime() - now.getTime();
-    const arriving = { product: from.product, heartbeat, contentDigest, address: from.address, clockOffsetMs };
+    const arriving = { ...from, heartbeat, contentDigest, clockOffsetMs };
     const time = { nowMs: now.getTime(), newChallenge: (deps.newChallenge ?? randomUUID)() };
     const acceptance = await deps.store.record(scope, arriving, (known) =>
       deps.acceptance(known, { ...heartbeat, contentDigest, address: from.address }, time),

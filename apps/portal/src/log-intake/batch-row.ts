@@ -5,6 +5,8 @@ export interface DeclaredGap {
   cause: string;
   from: Date;
   to: Date;
+  /** Digest that the next batch continues; null = the gap batch's own. */
+  resumes: Sha256 | null;
 }
 
 /** One accepted batch; the row outlives its blob and its events. */

@@ -7,6 +7,8 @@ import type { BatchRow, DeclaredGap, IndexJob, StreamPlace } from "./batch-row.t
 export interface LogIntakeStore extends IntakeStore {
   positions(scope: CustomerScope, product: ProductId): Promise<StreamPlace[]>;
   batches(scope: CustomerScope, of: { product: ProductId; stream: Stream }): Promise<BatchRow[]>;
+  /** The same, once every batch that is being taken right now is in: whatever comes after was received after the call. */
+  settledBatches(scope: CustomerScope, of: { product: ProductId; stream: Stream }): Promise<BatchRow[]>;
   /** The batch that arrived next after another one; null if there is none yet. */
   batchAfter(
     scope: CustomerScope,
@@ -57,12 +59,11 @@ export function createLogIntakeStore(deps: LogIntakeStoreDeps): LogIntakeStore {
           row.epoch === null ? [] : [{ stream: row.stream, epoch: row.epoch, next: Number(row.next), head: row.head }],
         );
       }),
-    batches: (scope, { product, stream }) =>
+    batches: (scope, of) => inCustomer(db.app, scope, (trx) => batchesOf(trx, { scope, ...of })),
+    settledBatches: (scope, of) =>
       inCustomer(db.app, scope, async (trx) => {
-        const { rows } = await sql<Row>`select ${COLUMNS} from log_intake_batches
-          where customer = ${scope.customer} and product = ${product} and stream = ${stream}
-          order by arrival`.execute(trx);
-        return rows.map(batchOf);
+        await lockPosition(trx, { scope, ...of });
+        return batchesOf(trx, { scope, ...of });
       }),
     batchAfter: (scope, { product, stream, arrival }) =>
       inCustomer(db.app, scope, async (trx) => {
@@ -120,6 +121,12 @@ interface PositionRow {
   epoch: Epoch | null;
   next: string;
   head: Sha256 | null;
+}
+
+async function batchesOf(trx: Kysely<unknown>, { scope, product, stream }: Place): Promise<BatchRow[]> {
+  const { rows } = await sql<Row>`select ${COLUMNS} from log_intake_batches
+    where customer = ${scope.customer} and product = ${product} and stream = ${stream} order by arrival`.execute(trx);
+  return rows.map(batchOf);
 }
 
 type Position = ReturnType<IntakeTransaction["position"]>;
@@ -194,7 +201,7 @@ interface Row {
   digest: Sha256;
   blob_key: string;
   readable: boolean;
-  gap: { cause: string; from: string; to: string } | null;
+  gap: { cause: string; from: string; to: string; resumes: Sha256 | null } | null;
   protocol: "ssl" | "ssh";
   received_at: Date;
   arrival: string;
@@ -202,7 +209,7 @@ interface Row {
 
 function batchOf(row: Row): BatchRow {
   const gap: DeclaredGap | null =
-    row.gap === null ? null : { cause: row.gap.cause, from: new Date(row.gap.from), to: new Date(row.gap.to) };
+    row.gap === null ? null : { ...row.gap, from: new Date(row.gap.from), to: new Date(row.gap.to) };
   return {
     id: row.id,
     product: row.product,

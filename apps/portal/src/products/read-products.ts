@@ -20,6 +20,8 @@ export interface Registered {
   certificateNotAfter: Date;
   spki: string;
   sshFingerprint: string;
+  signingKeySpki: Buffer;
+  renewedTimes: number;
 }
 
 /** When logs leave, by the product's own clock; 0 minutes = at once. */

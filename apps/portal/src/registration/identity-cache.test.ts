@@ -27,6 +27,7 @@ function productWith(change: Partial<RegisteredProduct> = {}): RegisteredProduct
     endedAt: null,
     endedBy: null,
     clonedAt: null,
+    renewedTimes: 0,
     ...change,
   };
 }

@@ -4,7 +4,7 @@ import { type RegisteredProduct, type RegistrationRequest, sshKeyBlob } from "./
 /** Days that a product's certificate is valid (architecture, section 5). */
 export const CERTIFICATE_DAYS = 90;
 
-export type NewProduct = Omit<RegisteredProduct, "registeredAt" | "endedAt" | "endedBy" | "clonedAt">;
+export type NewProduct = Omit<RegisteredProduct, "registeredAt" | "endedAt" | "endedBy" | "clonedAt" | "renewedTimes">;
 
 export interface RegisterProductStore {
   /** Two registrations of one installation go one after the other, so that it becomes one product. */

@@ -25,6 +25,8 @@ export interface RegisteredProduct {
   endedBy: string | null;
   /** Since when two installations are known to hold this identity. */
   clonedAt: Date | null;
+  /** Since it registered. */
+  renewedTimes: number;
 }
 
 /** What a caller of `register` says, already checked in form. */

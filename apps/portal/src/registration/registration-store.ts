@@ -25,7 +25,8 @@ export interface RegistrationStore extends RegisterProductStore, EndRegistration
 }
 
 const COLUMNS = sql`customer, id, kind, name, host, version, address, email, instance_id, registration, spki,
-  ssh_fingerprint, signing_key, certificate_serial, certificate_not_after, registered_at, ended_at, ended_by, cloned_at`;
+  ssh_fingerprint, signing_key, certificate_serial, certificate_not_after, registered_at, ended_at, ended_by, cloned_at,
+  renewed_times`;
 
 export function createRegistrationStore(db: Databases): RegistrationStore {
   const anywhere = (condition: RawBuilder<unknown>) =>
@@ -100,7 +101,7 @@ async function writeProduct(
       registration = excluded.registration, spki = excluded.spki, ssh_key = excluded.ssh_key,
       ssh_fingerprint = excluded.ssh_fingerprint, signing_key = excluded.signing_key,
       certificate_serial = excluded.certificate_serial, certificate_not_after = excluded.certificate_not_after,
-      registered_at = now(), ended_at = null, ended_by = null, cloned_at = null`
+      registered_at = now(), ended_at = null, ended_by = null, cloned_at = null, renewed_times = 0`
     .execute(trx)
     .catch(refuseTakenKey);
   await forgetRenewal(trx, scope, product.id);
@@ -141,6 +142,7 @@ interface Row {
   ended_at: Date | null;
   ended_by: string | null;
   cloned_at: Date | null;
+  renewed_times: number;
 }
 
 function productOf(row: Row): RegisteredProduct {
@@ -164,5 +166,6 @@ function productOf(row: Row): RegisteredProduct {
     endedAt: row.ended_at,
     endedBy: row.ended_by,
     clonedAt: row.cloned_at,
+    renewedTimes: row.renewed_times,
   };
 }

@@ -52,6 +52,7 @@ function putInForce(
         where customer = ${scope.customer} and product = ${waiting.product} and spki = ${waiting.spki} returning *)
       update registration_products p set spki = r.spki, ssh_key = r.ssh_key, ssh_fingerprint = r.ssh_fingerprint,
         certificate_serial = r.certificate_serial, certificate_not_after = r.certificate_not_after,
+        renewed_times = p.renewed_times + 1,
         registration = case when p.registration = 'may-only-renew' then 'registered' else p.registration end
       from renewed r where p.customer = r.customer and p.id = r.product returning p.id`.execute(trx);
     if (rows.length > 0) await tellIdentityChanged(trx, waiting.product);

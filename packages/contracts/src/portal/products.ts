@@ -1,5 +1,6 @@
 import { LIVENESS, PRODUCT_STATES, REGISTRATIONS } from "@tms/records";
 import { z } from "zod";
+import { completenessSumsSchema } from "../completeness-certificate.ts";
 import { JSON_LIMIT, pageOf, pageQuerySchema, READ_LIMIT } from "../console.ts";
 import { readinessReasonSchema, sendScheduleSchema, streamSchema } from "../link/heartbeat.ts";
 import { route } from "../route.ts";
@@ -11,6 +12,7 @@ import {
   instantSchema,
   nameSchema,
   productIdSchema,
+  sha256Schema,
 } from "../scalars.ts";
 
 import { productHistory } from "./product-history.ts";
@@ -133,6 +135,27 @@ export const productRoutes = {
     response: productViewSchema,
   }),
   productHistory,
+  certifyCompleteness: route({
+    method: "POST",
+    path: "/api/v1/products/:id/completeness-certificate",
+    operationId: "certifyCompleteness",
+    summary:
+      "A signed certificate of what of a product arrived in a period; `tms verify` judges it without the portal.",
+    identity: ANYBODY,
+    limit: { ...JSON_LIMIT, perMinute: 30 },
+    params: byId,
+    body: z.object({ from: instantSchema, to: instantSchema }),
+    response: z.object({
+      fileName: z.string(),
+      /** The file, as it is to be kept. */
+      content: z.string(),
+      /** Hash of the last batch line; empty if nothing arrived. */
+      head: z.string(),
+      /** The one CA that it is judged by. */
+      caPin: sha256Schema,
+      sums: completenessSumsSchema,
+    }),
+  }),
   renewProduct: route({
     method: "POST",
     path: "/api/v1/products/:id/renewal",

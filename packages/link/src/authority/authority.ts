@@ -4,6 +4,7 @@ import { mkdir } from "node:fs/promises";
 import { isIP } from "node:net";
 import { join } from "node:path";
 import * as x509 from "@peculiar/x509";
+import { STATEMENTS_URI } from "@tms/contracts";
 import { AppError, type Clock, type CustomerId, type ProductId, type Sha256 } from "@tms/records";
 import { readIfThere, writeDurably } from "./private-file.ts";
 import { hashOfSpki, spkiOfCertificate } from "./spki.ts";
@@ -24,6 +25,9 @@ export interface IssuedClient {
   notAfter: Date;
 }
 
+/** How long before and after a statement its key's certificate is valid. */
+const SIGNER_DAYS = 1;
+
 export interface Authority {
   caPem: string;
   /** What connection details and enrolment tokens pin. */
@@ -37,6 +41,8 @@ export interface Authority {
     product: ProductId;
     days: number;
   }): Promise<IssuedClient>;
+  /** Certifies an Ed25519 key for signing this party's statements, for a day; PEM. */
+  issueSigner(request: { publicSpki: Uint8Array }): Promise<string>;
 }
 
 /** Opens the authority in `directory`, or makes it there on first use. The key file is 0600. */
@@ -50,6 +56,7 @@ export async function createAuthority(options: { directory: string; name: string
     spkiPin: spkiOfCertificate(caPem),
     issueServer: (request) => issueServer({ ...request, key, certificate, caPem, clock: options.clock }),
     issueClient: (request) => issueClient({ ...request, key, certificate, clock: options.clock }),
+    issueSigner: (request) => issueSigner({ ...request, key, certificate, clock: options.clock }),
   };
 }
 
@@ -144,6 +151,28 @@ async function issueClient(
   });
   const spki = hashOfSpki(new Uint8Array(asked.publicKey.rawData));
   return { certPem: `${certificate.toString("pem")}\n`, spki, serial, notAfter };
+}
+
+async function issueSigner(request: Issuer & { publicSpki: Uint8Array }): Promise<string> {
+  const now = request.clock.now();
+  const publicKey = await webcrypto.subtle.importKey("spki", request.publicSpki, "Ed25519", true, ["verify"]);
+  const certificate = await x509.X509CertificateGenerator.create({
+    serialNumber: newSerial(),
+    subject: [{ CN: ["statements"] }],
+    issuer: request.certificate.subject,
+    notBefore: new Date(now.getTime() - SIGNER_DAYS * DAY_MS),
+    notAfter: new Date(now.getTime() + SIGNER_DAYS * DAY_MS),
+    signingAlgorithm: P256,
+    publicKey,
+    signingKey: request.key,
+    extensions: [
+      new x509.BasicConstraintsExtension(false, undefined, true),
+      new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
+      new x509.SubjectAlternativeNameExtension([{ type: "url", value: STATEMENTS_URI }]),
+      await x509.AuthorityKeyIdentifierExtension.create(request.certificate.publicKey),
+    ],
+  });
+  return `${certificate.toString("pem")}\n`;
 }
 
 async function readRequest(csrPem: string): Promise<x509.Pkcs10CertificateRequest> {

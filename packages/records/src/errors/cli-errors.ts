@@ -50,11 +50,41 @@ export const CLI_ERRORS = {
     text: "The chain of entries is broken: something was changed, removed or put in.",
     cure: "Compare with another copy; the named entry is the first that does not fit.",
   },
+  "verify.signature_invalid": {
+    status: 422,
+    level: "error",
+    text: "The signature is not one of the key that may have signed this.",
+    cure: "Do not use the file; ask for it again, and compare with another copy.",
+  },
+  "verify.signer_untrusted": {
+    status: 422,
+    level: "error",
+    text: "The key that signed this was not certified for statements by the root that you named.",
+    cure: "Compare the root with your connection details; if it is right, do not use the file.",
+  },
+  "verify.statement_malformed": {
+    status: 422,
+    level: "error",
+    text: "What was signed does not say what a certificate must say.",
+    cure: "Do not use the file; ask for it again.",
+  },
+  "verify.sums_differ": {
+    status: 422,
+    level: "error",
+    text: "The figures of the certificate do not add up.",
+    cure: "Do not rely on any of them; ask for the certificate again.",
+  },
+  "verify.head_differs": {
+    status: 422,
+    level: "error",
+    text: "The batches do not end where the sender signed that they do.",
+    cure: "Something was left out; compare with what the sender still has.",
+  },
   "verify.kind_unknown": {
     status: 422,
     level: "info",
     text: "The file is of no kind that can be verified.",
-    cure: "Name an exported audit log or a case's custody log.",
+    cure: "Name an exported audit log, a case's custody log or a completeness certificate.",
   },
   "package.case_differs": {
     status: 422,

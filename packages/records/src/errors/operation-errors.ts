@@ -2,6 +2,18 @@ import type { ErrorRow } from "./error-row.ts";
 
 /** What `tms doctor` finds, and what whoever runs a server can put right. */
 export const OPERATION_ERRORS = {
+  "completeness.period_invalid": {
+    status: 422,
+    level: "info",
+    text: "The period has no length, or begins in the future.",
+    cure: "Choose a beginning before the end, and before now.",
+  },
+  "completeness.period_too_long": {
+    status: 422,
+    level: "info",
+    text: "More batches arrived in this period than one certificate holds.",
+    cure: "Ask for shorter periods, one after the other.",
+  },
   "disk.low": {
     status: 507,
     level: "error",

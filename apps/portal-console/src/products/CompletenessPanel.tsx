@@ -1,12 +1,25 @@
-import { bytesText, countText, ForeignText, Panel, TimeAbsolute, ToneShape } from "@tms/console-kit";
+import {
+  bytesText,
+  countText,
+  dateText,
+  ForeignText,
+  Panel,
+  TimeAbsolute,
+  ToneShape,
+  useClock,
+} from "@tms/console-kit";
 import type { Completeness, ProductView } from "@tms/contracts/portal";
-import type { ReactNode } from "react";
+import { type ReactNode, useState } from "react";
+import { api } from "../api.ts";
 import { useWords } from "../words.ts";
+import { CertifyDialog } from "./CertifyDialog.tsx";
+import { SpanText } from "./SpanText.tsx";
 
 /** Completeness as arithmetic: received of sent, then what became of the rest. Records in the spool are not missing. */
 export function CompletenessPanel(props: { product: ProductView }): ReactNode {
   const words = useWords();
   const { completeness, registeredAt } = props.product;
+  const [certifying, setCertifying] = useState(false);
   const sent = sumOf(completeness, (stream) => stream.sent ?? 0);
   const received = sumOf(completeness, (stream) => stream.received);
   const lost = sumOf(completeness, (stream) => stream.lost);
@@ -15,13 +28,20 @@ export function CompletenessPanel(props: { product: ProductView }): ReactNode {
     <Panel
       title={words("completeness.title")}
       note={words.rich("completeness.since", { date: <TimeAbsolute at={registeredAt} /> })}
+      right={
+        <button type="button" className="tms-link" onClick={() => setCertifying(true)}>
+          {words("certify.open")}
+        </button>
+      }
       padded={false}
     >
+      <CertifyDialog product={props.product} opened={certifying} onClose={() => setCertifying(false)} />
       <div style={{ padding: "12px 16px 2px" }}>
         <span className="tms-key-figure tms-tabular">
           {words("records.of", { received: countText(received), sent: countText(sent) })}
         </span>{" "}
         {words("completeness.figure", { lost: countText(lost), count: lost })}
+        <Outages product={props.product} />
       </div>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a box that scrolls sideways must be reachable by keyboard. */}
       <section className="tms-table-scroll" aria-label={words("completeness.title")} tabIndex={0}>
@@ -64,12 +84,7 @@ export function CompletenessPanel(props: { product: ProductView }): ReactNode {
                 <span className="tms-gap-text tms-strong">
                   {words("completeness.gap", { count: gap.count, shown: countText(gap.count), stream: gap.stream })}
                 </span>{" "}
-                {gap.from === null || gap.to === null
-                  ? null
-                  : words.rich("completeness.fromTo", {
-                      from: <TimeAbsolute at={gap.from} />,
-                      to: <TimeAbsolute at={gap.to} />,
-                    })}
+                {gap.from === null || gap.to === null ? null : <SpanText from={gap.from} to={gap.to} />}
                 <span className="tms-cell-second">
                   {words.rich("completeness.cause", { cause: <ForeignText text={gap.cause} /> })}
                 </span>
@@ -82,6 +97,19 @@ export function CompletenessPanel(props: { product: ProductView }): ReactNode {
   );
 }
 
+/** Silences that ended: what was sealed meanwhile arrived afterwards, or stands among the lost. */
+function Outages(props: { product: ProductView }): ReactNode {
+  const words = useWords();
+  const { now, zone } = useClock();
+  const history = api.useRead("productHistory", { params: { id: props.product.id }, query: {} });
+  if (history.data === undefined) return null;
+  const bridged = history.data.incidents.filter(
+    ({ kind, to }) => to !== null && (kind === "offline" || kind === "portal-away"),
+  );
+  const since = dateText(new Date(history.data.from), now, zone);
+  return <>, {words("completeness.outages", { count: bridged.length, since })}</>;
+}
+
 function StreamRow(props: { stream: Completeness }): ReactNode {
   const words = useWords();
   const { stream } = props;
@@ -89,11 +117,14 @@ function StreamRow(props: { stream: Completeness }): ReactNode {
     <tr>
       <td>
         <strong>{stream.stream}</strong>
-        <span className="tms-cell-second">
-          {stream.repeated === 0
-            ? words("completeness.noRepeats")
-            : words("completeness.repeats", { count: stream.repeated })}
-        </span>
+        {stream.epoch === null ? null : (
+          <span className="tms-cell-second">
+            {words.rich("completeness.epoch", { epoch: <ForeignText text={stream.epoch} mono truncate="epoch" /> })}
+          </span>
+        )}
+        {stream.repeated === 0 ? null : (
+          <span className="tms-cell-second">{words("completeness.repeats", { count: stream.repeated })}</span>
+        )}
       </td>
       <td data-numeric="">
         <strong>{countText(stream.received)}</strong>

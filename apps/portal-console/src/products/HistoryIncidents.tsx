@@ -1,17 +1,9 @@
 import { Button } from "@mantine/core";
-import {
-  bytesText,
-  clockText,
-  dateText,
-  durationText,
-  ForeignText,
-  isSameDay,
-  ToneShape,
-  useClock,
-} from "@tms/console-kit";
+import { bytesText, durationText, ForeignText, ToneShape } from "@tms/console-kit";
 import type { ProductHistory } from "@tms/contracts/portal";
 import { type ReactNode, useState } from "react";
 import { useWords } from "../words.ts";
+import { SpanText } from "./SpanText.tsx";
 
 type Incident = ProductHistory["incidents"][number];
 
@@ -57,17 +49,6 @@ export function HistoryIncidents(props: { history: ProductHistory }): ReactNode 
       )}
     </>
   );
-}
-
-function SpanText(props: { from: string; to: string | null }): ReactNode {
-  const words = useWords();
-  const { now, zone } = useClock();
-  const from = new Date(props.from);
-  const begin = `${dateText(from, now, zone)} ${clockText(from, zone)}`;
-  if (props.to === null) return <span className="tms-tabular">{words("history.open", { begin })}</span>;
-  const to = new Date(props.to);
-  const end = isSameDay(from, to, zone) ? clockText(to, zone) : `${dateText(to, now, zone)} ${clockText(to, zone)}`;
-  return <span className="tms-tabular">{words("history.fromTo", { begin, end })}</span>;
 }
 
 function Story(props: { incident: Incident; end: string }): ReactNode {

@@ -1,11 +1,10 @@
 import { Button } from "@mantine/core";
 import {
-  agoText,
   bytesText,
   ConfirmDialog,
-  Copyable,
   countText,
   durationText,
+  type Fact,
   FactsStrip,
   ForeignText,
   goTo,
@@ -22,12 +21,13 @@ import {
   useRouteParam,
 } from "@tms/console-kit";
 import type { ProductView } from "@tms/contracts/portal";
-import { PRODUCT_STATE_TABLE } from "@tms/records";
+import { COMPATIBILITY, PRODUCT_STATE_TABLE } from "@tms/records";
 import { type ReactNode, useState } from "react";
 import { api } from "../api.ts";
 import { paths } from "../paths.ts";
 import { useSession } from "../session-context.ts";
 import { useWords } from "../words.ts";
+import { CertificatePanel } from "./CertificatePanel.tsx";
 import { CompletenessPanel } from "./CompletenessPanel.tsx";
 import { HistoryPanel } from "./HistoryPanel.tsx";
 import { IdentityPanel } from "./IdentityPanel.tsx";
@@ -115,7 +115,6 @@ function ProductFacts(props: { product: ProductView }): ReactNode {
   const words = useWords();
   const { zone } = useClock();
   const { product } = props;
-  const spooled = product.completeness.reduce((sum, stream) => sum + stream.spooledBytes, 0);
   const protocol = product.protocolSeen === null ? words("product.noProtocol") : product.protocolSeen.toUpperCase();
   return (
     <FactsStrip
@@ -143,16 +142,21 @@ function ProductFacts(props: { product: ProductView }): ReactNode {
             frequency: product.schedule === null ? "" : frequencyText(words, product.schedule),
           }),
         },
-        { label: words("product.spool"), value: bytesText(spooled), small: words("product.spoolBy") },
+        spoolFact(words, product),
         {
           label: words("product.agents"),
           value: product.agents === null ? words("product.agentsUnknown") : countText(product.agents),
-          small: words("product.agentsBy"),
+          small:
+            product.lastHeartbeatAt === null
+              ? words("product.agentsBy")
+              : words.rich("product.agentsAt", { time: <TimeAbsolute at={product.lastHeartbeatAt} /> }),
         },
         {
           label: words("version"),
           value: <ForeignText text={product.version} />,
-          small: words("product.registered", { date: longDateText(new Date(product.registeredAt), zone) }),
+          small:
+            worksText(words, product.version) ??
+            words("product.registered", { date: longDateText(new Date(product.registeredAt), zone) }),
         },
         {
           label: words("product.address"),
@@ -162,6 +166,45 @@ function ProductFacts(props: { product: ProductView }): ReactNode {
       ]}
     />
   );
+}
+
+/** What waits there; records that are not sealed into a batch yet have bytes and no number. */
+function spoolFact(words: ReturnType<typeof useWords>, { completeness }: ProductView): Fact {
+  const bytes = bytesText(completeness.reduce((sum, stream) => sum + stream.spooledBytes, 0));
+  const waiting = completeness.reduce((sum, stream) => sum + waitingOf(stream), 0);
+  const oldestAt = completeness.flatMap((stream) => stream.oldestAt ?? []).sort()[0];
+  const label = words("product.spool");
+  if (oldestAt === undefined) return { label, value: words("product.nothingWaits"), small: words("product.spoolBy") };
+  const time = <TimeAbsolute at={oldestAt} />;
+  return waiting === 0
+    ? { label, value: bytes, small: words.rich("product.spoolOpen", { time }) }
+    : {
+        label,
+        value: words("product.waiting", { count: waiting, shown: countText(waiting) }),
+        small: words.rich("product.spoolOldest", { time, bytes }),
+      };
+}
+
+/** The portals that this version of the product works with; null where the list does not know it. */
+function worksText(words: ReturnType<typeof useWords>, version: string): string | null {
+  const [major, minor] = version.split(".").map(Number);
+  const numberOf = (text: string) => {
+    const [one = 0, other = 0] = text.split(".").map(Number);
+    return one * 1000 + other;
+  };
+  const own = (major ?? 0) * 1000 + (minor ?? 0);
+  const rows = COMPATIBILITY.filter(
+    ({ mitigators }) => numberOf(mitigators.from) <= own && own <= numberOf(mitigators.to),
+  );
+  const [newest, oldest] = [rows[0], rows.at(-1)];
+  if (newest === undefined || oldest === undefined) return null;
+  if (newest === oldest) return words("product.works", { portal: newest.portal });
+  return words("product.worksSpan", { from: oldest.portal, to: newest.portal });
+}
+
+/** Sealed by the product and not arrived: it waits there and is not missing. */
+function waitingOf({ sent, received, lost, unreadable, notYetIndexed }: ProductView["completeness"][number]): number {
+  return Math.max(0, (sent ?? 0) - received - lost - unreadable - notYetIndexed);
 }
 
 function StatePanel(props: { product: ProductView }): ReactNode {
@@ -225,52 +268,6 @@ function lastKnownOf(words: ReturnType<typeof useWords>, product: ProductView): 
     time: <TimeAbsolute at={product.lastHeartbeatAt} />,
   });
   return [[words("product.lastKnown"), fact]];
-}
-
-function CertificatePanel(props: { product: ProductView }): ReactNode {
-  const words = useWords();
-  const { now, zone } = useClock();
-  const { session } = useSession();
-  const { certificate, sshFingerprint, registration, id } = props.product;
-  const renew = api.useAct("renewProduct");
-  const mayRenew = session.role === "administrator" && registration !== "unregistered" && registration !== "revoked";
-  const leftMs = new Date(certificate.notAfter).getTime() - now.getTime();
-  const state =
-    leftMs <= 0
-      ? { text: words("certificate.expired", { ago: agoText(-leftMs) }), tone: "fail" as const }
-      : registration === "may-only-renew"
-        ? { text: words("registration.may-only-renew"), tone: "wait" as const }
-        : { text: words("certificate.valid", { left: durationText(leftMs) }), tone: "ok" as const };
-  return (
-    <Panel title={words("certificate.title")} right={<StateInline state={state} />}>
-      <Pairs
-        pairs={[
-          [words("certificate.until"), longDateText(new Date(certificate.notAfter), zone)],
-          [
-            words("certificate.tls"),
-            <Copyable key="t" text={certificate.fingerprint} what={words("certificate.tls")} truncate="fingerprint" />,
-          ],
-          [
-            words("certificate.ssh"),
-            <Copyable key="s" text={sshFingerprint} what={words("certificate.ssh")} truncate="fingerprint" />,
-          ],
-          [words("certificate.serial"), <ForeignText key="n" text={certificate.serial} mono truncate="hash" />],
-        ]}
-      />
-      {mayRenew ? (
-        <Button
-          variant="default"
-          size="compact-sm"
-          mt="sm"
-          onClick={() => renew.mutate({ params: { id } })}
-          disabled={renew.isPending || renew.isSuccess}
-        >
-          {words(renew.isSuccess ? "certificate.renewAsked" : "certificate.renew")}
-        </Button>
-      ) : null}
-      <ProblemLine error={renew.error} />
-    </Panel>
-  );
 }
 
 function RemoveDialog(props: { product: ProductView; opened: boolean; onClose(): void }): ReactNode {

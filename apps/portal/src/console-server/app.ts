@@ -211,6 +211,7 @@ function completenessView(one: Streams[number]) {
       from: gap.from?.toISOString() ?? null,
       to: gap.to?.toISOString() ?? null,
     })),
+    oldestAt: one.oldestAt?.toISOString() ?? null,
     trueUpTo: one.trueUpTo?.toISOString() ?? null,
   };
 }

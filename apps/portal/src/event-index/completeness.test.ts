@@ -9,7 +9,7 @@ const AT = new Date("2026-11-24T09:00:00Z");
 function inputWith(change: Partial<CompletenessInput> = {}): CompletenessInput {
   return {
     stream: "threat-events",
-    ledgers: [{ epoch: EPOCH, sealedTo: 10, spooledBytes: 0, announcedAt: AT, reportedAt: AT }],
+    ledgers: [{ epoch: EPOCH, sealedTo: 10, spooledBytes: 0, oldestAt: null, announcedAt: AT, reportedAt: AT }],
     batches: [{ id: "b1", epoch: EPOCH, first: 0, count: 10, readable: true, gap: null }],
     indexed: new Map([["b1", { newIds: 8, repeated: 1, keptAside: 1 }]]),
     storedRows: new Map([["b1", 8]]),
@@ -59,8 +59,8 @@ test("what an ended epoch sealed and never sent is lost", () => {
   const later = new Date(AT.getTime() + 1000);
   const input = inputWith({
     ledgers: [
-      { epoch: EPOCH, sealedTo: 14, spooledBytes: 0, announcedAt: AT, reportedAt: AT },
-      { epoch: next, sealedTo: 3, spooledBytes: 9, announcedAt: later, reportedAt: later },
+      { epoch: EPOCH, sealedTo: 14, spooledBytes: 0, oldestAt: null, announcedAt: AT, reportedAt: AT },
+      { epoch: next, sealedTo: 3, spooledBytes: 9, oldestAt: null, announcedAt: later, reportedAt: later },
     ],
   });
 
@@ -77,8 +77,8 @@ test("what arrived beyond the last ledger was sent too: its sender was restored 
   const later = new Date(AT.getTime() + 1000);
   const input = inputWith({
     ledgers: [
-      { epoch: EPOCH, sealedTo: 8, spooledBytes: 0, announcedAt: AT, reportedAt: AT },
-      { epoch: next, sealedTo: 0, spooledBytes: 0, announcedAt: later, reportedAt: later },
+      { epoch: EPOCH, sealedTo: 8, spooledBytes: 0, oldestAt: null, announcedAt: AT, reportedAt: AT },
+      { epoch: next, sealedTo: 0, spooledBytes: 0, oldestAt: null, announcedAt: later, reportedAt: later },
     ],
   });
 

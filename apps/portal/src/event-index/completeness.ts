@@ -14,7 +14,14 @@ export interface IndexedBatch {
 
 export interface CompletenessInput {
   stream: Stream;
-  ledgers: readonly { epoch: Epoch; sealedTo: number; spooledBytes: number; announcedAt: Date; reportedAt: Date }[];
+  ledgers: readonly {
+    epoch: Epoch;
+    sealedTo: number;
+    spooledBytes: number;
+    oldestAt: Date | null;
+    announcedAt: Date;
+    reportedAt: Date;
+  }[];
   batches: readonly {
     id: string;
     epoch: Epoch;
@@ -40,6 +47,7 @@ export interface Gap {
 
 export interface Completeness {
   stream: Stream;
+  epoch: Epoch | null;
   sent: number | null;
   received: number;
   distinctIndexed: number;
@@ -51,6 +59,7 @@ export interface Completeness {
   notYetIndexed: number;
   gaps: Gap[];
   spooledBytes: number;
+  oldestAt: Date | null;
   trueUpTo: Date | null;
 }
 
@@ -63,6 +72,7 @@ export function completenessOf(input: CompletenessInput): Completeness {
   const newest = [...input.ledgers].sort((one, other) => one.reportedAt.getTime() - other.reportedAt.getTime()).at(-1);
   return {
     stream: input.stream,
+    epoch: newest?.epoch ?? null,
     sent: input.ledgers.length === 0 ? null : sum(input.ledgers.map((ledger) => sentOf(ledger, input.batches))),
     received: input.distinctIndexed + repeated + keptAside,
     distinctIndexed: input.distinctIndexed,
@@ -77,6 +87,7 @@ export function completenessOf(input: CompletenessInput): Completeness {
     ),
     gaps,
     spooledBytes: newest?.spooledBytes ?? 0,
+    oldestAt: newest?.oldestAt ?? null,
     trueUpTo: newest?.reportedAt ?? null,
   };
 }

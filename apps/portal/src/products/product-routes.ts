@@ -1,11 +1,15 @@
 import { type Completeness, type ProductRow, type ProductView, productRoutes } from "@tms/contracts/portal";
 import { AppError, type Clock, type CustomerId, type CustomerScope, type ProductId } from "@tms/records";
 import { type Audit, implement } from "@tms/server-kit";
+import { keyIdOf } from "@tms/signing";
 import type { FastifyInstance } from "fastify";
+import { CERTIFICATE_DAYS } from "#app/registration/index.ts";
 import { type HistoryOfProduct, historyView } from "./product-history-wire.ts";
 import type { Speaker } from "./product-identity.ts";
 import { hasEnded } from "./product-state.ts";
 import type { ProductOverview, SendSchedule } from "./read-products.ts";
+
+const DAY_MS = 86_400_000;
 
 export interface ProductRouteDeps {
   readProducts(): Promise<ProductOverview[]>;
@@ -68,11 +72,7 @@ export function registerProductRoutes(app: FastifyInstance, deps: ProductRouteDe
     const { registered } = overview;
     return {
       ...productRow(overview, nameOf(registered.customer)),
-      certificate: {
-        serial: registered.certificateSerial,
-        notAfter: registered.certificateNotAfter.toISOString(),
-        fingerprint: registered.spki,
-      },
+      certificate: certificateView(registered),
       sshFingerprint: registered.sshFingerprint,
       protocolSeen: overview.lastLogs?.protocol ?? null,
       completeness: await deps.completeness({ customer: registered.customer }, registered.id),
@@ -125,6 +125,22 @@ export function registerProductRoutes(app: FastifyInstance, deps: ProductRouteDe
 function speakerView({ instanceId, host, address, version, start, firstSeenMs, lastSeenMs }: Speaker) {
   const seen = { firstSeenAt: new Date(firstSeenMs).toISOString(), lastSeenAt: new Date(lastSeenMs).toISOString() };
   return { instanceId, host, address, version, start, ...seen };
+}
+
+/** Valid from a day before it was issued, for clocks that are behind; a product renews at two thirds of that. */
+function certificateView(registered: ProductOverview["registered"]): ProductView["certificate"] {
+  const end = registered.certificateNotAfter.getTime();
+  const issued = end - CERTIFICATE_DAYS * DAY_MS;
+  const begin = issued - DAY_MS;
+  return {
+    serial: registered.certificateSerial,
+    issuedAt: new Date(issued).toISOString(),
+    renewsAt: new Date(begin + ((end - begin) * 2) / 3).toISOString(),
+    notAfter: registered.certificateNotAfter.toISOString(),
+    fingerprint: registered.spki,
+    signingFingerprint: keyIdOf(registered.signingKeySpki),
+    renewedTimes: registered.renewedTimes,
+  };
 }
 
 function scheduleView(schedule: SendSchedule | null): ProductView["schedule"] {

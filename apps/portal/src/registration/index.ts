@@ -2,7 +2,7 @@ export { createRemoveProduct, createUnregister } from "./end-registration.ts";
 export { createIdentityCache } from "./identity-cache.ts";
 export { IDENTITY_CHANNEL } from "./identity-channel-store.ts";
 export { createRefuseClone } from "./refuse-clone.ts";
-export { createRegisterProduct } from "./register-product.ts";
+export { CERTIFICATE_DAYS, createRegisterProduct } from "./register-product.ts";
 export type { RegisteredProduct } from "./registered-product.ts";
 export { registrationHandlers } from "./registration-routes.ts";
 export { createRegistrationStore, type RegistrationStore } from "./registration-store.ts";

@@ -1,6 +1,6 @@
 // Middle truncation by kind (design, section 6). Copy always copies the whole text.
 
-export type TruncateKind = "hash" | "fingerprint" | "path" | "command";
+export type TruncateKind = "hash" | "fingerprint" | "path" | "command" | "epoch";
 
 const ELLIPSIS = "…";
 
@@ -10,6 +10,8 @@ export function middleTruncate(text: string, kind: TruncateKind): string {
       return ends(text, 8, 8);
     case "fingerprint":
       return fingerprint(text);
+    case "epoch":
+      return ends(text, 4, 4);
     case "path":
       return path(text);
     case "command":

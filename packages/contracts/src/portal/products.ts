@@ -23,6 +23,8 @@ const ANYBODY = { kind: "session", roles: ["administrator", "expert"] } as const
 /** Completeness as arithmetic: received of sealed, then what became of the rest. */
 export const completenessSchema = z.object({
   stream: streamSchema,
+  /** The one in use, as the product said last; null before its first heartbeat. */
+  epoch: epochSchema.nullable(),
   /** From the sender's signed ledger, summed over epochs; null before the first heartbeat. */
   sent: countSchema.nullable(),
   /** Distinct record ids in the event store + repeated + kept aside. */
@@ -45,6 +47,8 @@ export const completenessSchema = z.object({
     }),
   ),
   spooledBytes: countSchema,
+  /** The oldest record that waits there, by the product's clock. */
+  oldestAt: instantSchema.nullable(),
   trueUpTo: instantSchema.nullable(),
 });
 export type Completeness = z.infer<typeof completenessSchema>;
@@ -81,7 +85,18 @@ export const productRowSchema = z.object({
 export type ProductRow = z.infer<typeof productRowSchema>;
 
 export const productViewSchema = productRowSchema.extend({
-  certificate: z.object({ serial: z.string(), notAfter: instantSchema, fingerprint: z.string() }),
+  certificate: z.object({
+    serial: z.string(),
+    issuedAt: instantSchema,
+    /** When the product renews by itself. */
+    renewsAt: instantSchema,
+    notAfter: instantSchema,
+    fingerprint: z.string(),
+    /** SHA-256 of the signing key: the signer of role `product` in a completeness certificate. */
+    signingFingerprint: sha256Schema,
+    /** Since it registered. */
+    renewedTimes: countSchema,
+  }),
   sshFingerprint: z.string(),
   protocolSeen: z.enum(["ssl", "ssh"]).nullable(),
   completeness: z.array(completenessSchema),

@@ -15,10 +15,17 @@ export interface Measured {
   controls: { name: string; expected: string; got: string }[];
 }
 
+export interface BenchOptions {
+  quick: boolean;
+  say: (line: string) => void;
+  /** `--rounds N`, for a bench that counts in rounds. */
+  rounds?: number;
+}
+
 export interface Bench {
   /** About how long a whole run takes on two cores. */
   seconds: number;
-  run(options: { quick: boolean; say: (line: string) => void }): Promise<Measured>;
+  run(options: BenchOptions): Promise<Measured>;
 }
 
 export function median(values: readonly number[]): number {

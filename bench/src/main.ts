@@ -3,13 +3,14 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { cpus, loadavg, totalmem } from "node:os";
 import { join } from "node:path";
 import { type Bench, goalsMet } from "./bench.ts";
+import { crashBench } from "./crash/crash-bench.ts";
 import { intakeBench } from "./intake/intake-bench.ts";
 import { bandwidthBench } from "./line/bandwidth-bench.ts";
 
-// `npm run bench -- NAME [--quick]`: measures, compares with a baseline in the same run, verifies that nothing was lost.
+// `npm run bench -- NAME [--quick] [--rounds N]`: measures, compares with a baseline in the same run, verifies that nothing was lost.
 // The last line is one JSON object (`tms.bench/1`), also kept in bench/results. A missed goal exits 0 and says so.
 
-const BENCHES: Record<string, Bench> = { intake: intakeBench, bandwidth: bandwidthBench };
+const BENCHES: Record<string, Bench> = { intake: intakeBench, bandwidth: bandwidthBench, crash: crashBench };
 const RESULTS = join(import.meta.dirname, "..", "results");
 
 process.exitCode = await main(process.argv.slice(2));
@@ -26,12 +27,19 @@ async function main(args: readonly string[]): Promise<number> {
   const name = args.find((argument) => !argument.startsWith("-")) ?? "";
   const bench = BENCHES[name];
   if (bench === undefined) {
-    process.stderr.write(`Usage: npm run bench -- NAME [--quick]; names: ${Object.keys(BENCHES).join(", ")}\n`);
+    process.stderr.write(
+      `Usage: npm run bench -- NAME [--quick] [--rounds N]; names: ${Object.keys(BENCHES).join(", ")}\n`,
+    );
     return 2;
   }
   const quick = args.includes("--quick");
   const load1 = loadavg()[0] ?? 0;
-  const measured = await bench.run({ quick, say: (line) => process.stderr.write(`${line}\n`) });
+  const rounds = Number(args[args.indexOf("--rounds") + 1]);
+  const measured = await bench.run({
+    quick,
+    say: (line) => process.stderr.write(`${line}\n`),
+    ...(args.includes("--rounds") && rounds > 0 ? { rounds } : {}),
+  });
   const controlsHold = measured.controls.every(({ expected, got }) => expected === got);
   const verified = measured.verified.digestEqual && measured.verified.sent === measured.verified.stored;
   const result = {

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { ClickHouseClient } from "@clickhouse/client";
 import { batchAnswerSchema, LOGS_PATH } from "@tms/contracts/link";
 import { Agent, request } from "undici";
-import type { BenchPortal } from "./bench-portal.ts";
+import type { BenchPortal } from "../portal/bench-portal.ts";
 import { contentInStore } from "./content-digest.ts";
 import { indexAgain, type SentSample } from "./samples.ts";
 import { STREAM, type Template } from "./template.ts";

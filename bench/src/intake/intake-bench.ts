@@ -2,8 +2,8 @@ import { mkdir, mkdtemp, realpath, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Bench, type Measured, median } from "../bench.ts";
+import { type BenchPortal, startBenchPortal } from "../portal/bench-portal.ts";
 import { makeBaselineTable, runBaseline } from "./baseline.ts";
-import { type BenchPortal, startBenchPortal } from "./bench-portal.ts";
 import { contentInStore } from "./content-digest.ts";
 import { runControls } from "./controls.ts";
 import { indexSample, type Protocol, type SentSample, sendSample } from "./samples.ts";
@@ -19,7 +19,7 @@ export const intakeBench: Bench = {
   async run({ quick, say }) {
     const directory = await realpath(await mkdtemp(join(tmpdir(), "tms-bench-intake-")));
     try {
-      const portal = await startBenchPortal(directory, say);
+      const portal = await startBenchPortal(directory);
       try {
         return await measure(portal, { directory, say, ...(quick ? QUICK : FULL) });
       } finally {

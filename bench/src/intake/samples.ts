@@ -3,7 +3,7 @@ import { dirname, join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { createLowerLink, openSpool, type Spool } from "@tms/link/lower";
 import { systemClock } from "@tms/records";
-import type { BenchPortal, BenchProduct } from "./bench-portal.ts";
+import type { BenchPortal, BenchProduct } from "../portal/bench-portal.ts";
 import { realisticEvents } from "./realistic-events.ts";
 import { STREAM, type Template } from "./template.ts";
 

@@ -3,6 +3,8 @@ import { connect, createServer, type Server, type Socket } from "node:net";
 /** A TCP relay on loopback that counts what passes, in slots of time. */
 export class MeteredLine {
   port = 0;
+  /** Bytes so far. */
+  readonly passed = { up: 0, down: 0 };
   readonly #slots = { up: new Map<number, number>(), down: new Map<number, number>() };
   readonly #sockets = new Set<Socket>();
   #server: Server | null = null;
@@ -58,6 +60,7 @@ export class MeteredLine {
     const pass = (from: Socket, into: Socket, direction: "up" | "down") => {
       from.on("data", (chunk: Buffer) => {
         const slot = Math.floor(performance.now() / SLOT_MS);
+        this.passed[direction] += chunk.length;
         this.#slots[direction].set(slot, (this.#slots[direction].get(slot) ?? 0) + chunk.length);
         if (!into.write(chunk)) from.pause();
       });

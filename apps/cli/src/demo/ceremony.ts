@@ -19,7 +19,7 @@ const RULES = join(import.meta.dirname, "rules");
  *
  * The keys are the demo's; every screen says so.
  */
-export async function holdCeremony(directory: string, passphraseFile: string): Promise<Ceremony> {
+export async function holdCeremony(directory: string, passphraseFile: string, rules = RULES): Promise<Ceremony> {
   const bundleFile = join(directory, "customer.public.json");
   if (!existsSync(bundleFile)) {
     await runTms([
@@ -32,7 +32,7 @@ export async function holdCeremony(directory: string, passphraseFile: string): P
       "--experts",
       DEMO_EXPERTS.join(","),
       "--regular",
-      RULES,
+      rules,
       "--passphrase-file",
       passphraseFile,
       "--demo",

@@ -88,10 +88,10 @@ async function runProtocol(input: {
   return { run: { protocol, steps, ids: idsOf(found), ...result }, failure };
 }
 
-export async function demoCeremony(directory: string): Promise<Ceremony> {
+export async function demoCeremony(directory: string, rules?: string): Promise<Ceremony> {
   const passphraseFile = join(directory, "expert.passphrase");
   await writeFile(passphraseFile, await rememberedPassword(directory, "demo-keys", "passphrase"), { mode: 0o600 });
-  return holdCeremony(join(directory, "demo-keys"), passphraseFile);
+  return holdCeremony(join(directory, "demo-keys"), passphraseFile, rules);
 }
 
 function idsOf(found: LoopContext["found"]) {

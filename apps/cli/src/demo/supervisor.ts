@@ -93,7 +93,8 @@ export async function superviseChild(spec: ChildSpec, say: (line: string) => voi
   };
 }
 
-async function startChild(spec: ChildSpec): Promise<{ child: ChildProcess; ready: ReadyMessage }> {
+/** Starts one app once and waits until it serves. @throws {AppError} `start.process_failed` */
+export async function startChild(spec: ChildSpec): Promise<{ child: ChildProcess; ready: ReadyMessage }> {
   const log = createWriteStream(spec.logFile, { flags: "a", mode: 0o600 });
   const child = spawn(process.execPath, [join(APPS, spec.app, "src", "main.ts"), "--config", spec.configFile], {
     detached: true,
@@ -146,7 +147,8 @@ async function lastSentence(logFile: string): Promise<string> {
   return lines.findLast((line) => !line.startsWith("{"))?.slice(0, 600) ?? "";
 }
 
-async function stopChild(child: ChildProcess): Promise<void> {
+/** Asks it to stop, and ends it if it does not in time. */
+export async function stopChild(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const ended = once(child, "exit");
   child.kill("SIGTERM");

@@ -1,15 +1,15 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { type ClickHouseClient, createClient } from "@clickhouse/client";
+import { type ClickHouseClient, ClickHouseLogLevel, createClient } from "@clickhouse/client";
 import type { ConnectionDetails } from "@tms/contracts/link";
 import { createLowerKeys, type LowerKeys, registerLower, type StoredIdentity } from "@tms/link/lower";
 import { newId, type ProductId } from "@tms/records";
 import pg from "pg";
-import { startStores } from "../../../apps/cli/src/demo/demo-stores.ts";
+import { type DemoStores, startStores } from "../../../apps/cli/src/demo/demo-stores.ts";
 import { rememberedPassword } from "../../../apps/cli/src/demo/log-ons.ts";
 import { demoCeremony } from "../../../apps/cli/src/demo/once.ts";
-import { atPortal } from "../../../apps/cli/src/demo/person.ts";
-import { type SupervisedChild, superviseChild } from "../../../apps/cli/src/demo/supervisor.ts";
+import { atPortal, type PortalPerson } from "../../../apps/cli/src/demo/person.ts";
+import { type Restartable, startRestartable } from "./restartable.ts";
 
 const HOST = "127.0.0.1";
 const DAY_MS = 24 * 3_600_000;
@@ -23,9 +23,17 @@ export interface BenchProduct {
 /** A real portal: its stores, a front process without worker, and a worker process when it is asked for. */
 export interface BenchPortal {
   details: ConnectionDetails;
+  /** The customer's. */
+  password: string;
+  /** An administrator at the console. */
+  person: PortalPerson;
+  /** Log server, status server and console. A restart keeps their ports. */
+  front: Restartable;
+  stores: Pick<DemoStores, "pids">;
   events: ClickHouseClient;
+  database: pg.Pool;
   registerProduct(directory: string): Promise<BenchProduct>;
-  startWorker(): Promise<SupervisedChild>;
+  startWorker(): Promise<Restartable>;
   /** Records whose indexing is committed. */
   indexed(product: ProductId): Promise<number>;
   /** Whether all that is indexed went on to deployments, cases and incidents. */
@@ -36,17 +44,21 @@ export interface BenchPortal {
   close(): Promise<void>;
 }
 
-export async function startBenchPortal(directory: string, say: (line: string) => void): Promise<BenchPortal> {
+/** @param options.rules The regular pattern's, a directory of YARA files; default: the demo's */
+export async function startBenchPortal(directory: string, options: { rules?: string } = {}): Promise<BenchPortal> {
   const opened = new AsyncDisposableStack();
   try {
-    const ceremony = await demoCeremony(directory);
+    const ceremony = await demoCeremony(directory, options.rules);
     const stores = await startStores(directory);
     opened.defer(() => stores.stop());
     const start = (name: string, roles: string[]) =>
-      startProcess(
-        { directory, name, roles, database: stores.databaseUrl("portal"), eventStore: stores.eventStore() },
-        say,
-      );
+      startProcess({
+        directory,
+        name,
+        roles,
+        database: stores.databaseUrl("portal"),
+        eventStore: stores.eventStore(),
+      });
     const front = await start("front", ["console", "status-server", "log-server"]);
     opened.defer(() => front.stop());
     const person = await atPortal(String(front.ready().console), join(directory, "portal", "ca.pem"));
@@ -64,6 +76,8 @@ export async function startBenchPortal(directory: string, say: (line: string) =>
       username: user,
       password,
       request_timeout: 120_000,
+      // What fails is thrown; a store that was killed on purpose need not be told of as well.
+      log: { level: ClickHouseLogLevel.OFF },
       clickhouse_settings: { send_progress_in_http_headers: 1, http_headers_progress_interval_ms: "10000" },
     });
     opened.defer(() => events.close());
@@ -71,7 +85,12 @@ export async function startBenchPortal(directory: string, say: (line: string) =>
     opened.defer(() => database.end());
     return {
       details,
+      password: added.password,
+      person,
+      front,
+      stores,
       events,
+      database,
       registerProduct: (at) => registerProduct(details, added.password, at),
       startWorker: () => start("worker", ["worker"]),
       async indexed(product) {
@@ -110,7 +129,7 @@ interface ProcessOptions {
   eventStore: object;
 }
 
-async function startProcess(options: ProcessOptions, say: (line: string) => void): Promise<SupervisedChild> {
+async function startProcess(options: ProcessOptions): Promise<Restartable> {
   const { directory, name, roles } = options;
   const anyPort = { host: HOST, port: 0 };
   const config = {
@@ -123,7 +142,24 @@ async function startProcess(options: ProcessOptions, say: (line: string) => void
   const configFile = join(directory, `${name}.json`);
   await writeFile(configFile, JSON.stringify(config), { mode: 0o600 });
   const logFile = join(directory, "logs", `${name}.log`);
-  return superviseChild({ name, app: "portal", configFile, logFile }, say);
+  const started = await startRestartable({ name, app: "portal", configFile, logFile });
+  // Whoever comes back finds the same ports.
+  const { console: consoleUrl, statusServer, logServer } = started.ready() as ReadyPortal;
+  const at = (port: number | undefined) => ({ host: HOST, port: port ?? 0 });
+  const listen = {
+    console: at(consoleUrl == null ? 0 : Number(new URL(consoleUrl).port)),
+    statusServer: at(statusServer?.port),
+    logServerSsl: at(logServer?.ssl.port),
+    logServerSsh: at(logServer?.ssh.port),
+  };
+  await writeFile(configFile, JSON.stringify({ ...config, listen }), { mode: 0o600 });
+  return started;
+}
+
+interface ReadyPortal {
+  console?: string | null;
+  statusServer?: { port: number } | null;
+  logServer?: { ssl: { port: number }; ssh: { port: number } } | null;
 }
 
 async function registerProduct(details: ConnectionDetails, password: string, directory: string): Promise<BenchProduct> {

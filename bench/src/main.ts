@@ -4,13 +4,19 @@ import { cpus, loadavg, totalmem } from "node:os";
 import { join } from "node:path";
 import { type Bench, goalsMet } from "./bench.ts";
 import { crashBench } from "./crash/crash-bench.ts";
+import { heartbeatsBench } from "./fleet/heartbeats-bench.ts";
 import { intakeBench } from "./intake/intake-bench.ts";
 import { bandwidthBench } from "./line/bandwidth-bench.ts";
 
 // `npm run bench -- NAME [--quick] [--rounds N]`: measures, compares with a baseline in the same run, verifies that nothing was lost.
 // The last line is one JSON object (`tms.bench/1`), also kept in bench/results. A missed goal exits 0 and says so.
 
-const BENCHES: Record<string, Bench> = { intake: intakeBench, bandwidth: bandwidthBench, crash: crashBench };
+const BENCHES: Record<string, Bench> = {
+  intake: intakeBench,
+  heartbeats: heartbeatsBench,
+  crash: crashBench,
+  bandwidth: bandwidthBench,
+};
 const RESULTS = join(import.meta.dirname, "..", "results");
 
 process.exitCode = await main(process.argv.slice(2));

@@ -111,6 +111,8 @@ export async function indexingPhase(world: CrashWorld, ledger: EventLedger, fire
         isDone: () => indexed >= ledger.sent,
         progress: look,
         underWay: 0,
+        // Each look is a query.
+        lookEveryMs: 50,
       },
       { maxKills: fire.maxKills, withinMs: 2 * WITHIN_MS, random },
     );
@@ -185,6 +187,7 @@ async function lowerUnderFire(
       isDone: () => lower.isDone,
       progress: () => passed(lines, direction),
       underWay: UNDER_WAY_BYTES,
+      lookEveryMs: 5,
     },
     { maxKills, withinMs: WITHIN_MS, random: world.random },
   );

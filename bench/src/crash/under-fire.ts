@@ -15,9 +15,9 @@ export interface Work {
   progress(): number | Promise<number>;
   /** So much of it shows that the work is under way. */
   underWay: number;
+  lookEveryMs: number;
 }
 
-const LOOK_EVERY_MS = 5;
 /** No piece of work takes longer without any progress, whatever falls. */
 const STUCK_MS = 180_000;
 
@@ -54,7 +54,7 @@ async function until(work: Work, holds: () => boolean | Promise<boolean>): Promi
     if (now !== last) since = performance.now();
     last = now;
     if (performance.now() - since > STUCK_MS) throw new Error(`nothing moved for ${STUCK_MS / 1000} s`);
-    await pause(LOOK_EVERY_MS);
+    await pause(work.lookEveryMs);
   }
 }
 

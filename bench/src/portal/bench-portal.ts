@@ -82,6 +82,8 @@ export async function startBenchPortal(directory: string, options: { rules?: str
     });
     opened.defer(() => events.close());
     const database = new pg.Pool({ connectionString: stores.databaseUrl("portal"), max: 1 });
+    // A connection that lies idle and breaks, because PostgreSQL was killed on purpose: the next query opens another.
+    database.on("error", () => undefined);
     opened.defer(() => database.end());
     return {
       details,

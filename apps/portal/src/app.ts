@@ -174,6 +174,7 @@ async function openCore(config: PortalConfig, log: Logger, opened: Closing) {
     authority,
     statements: await createStatementSigner(config.dataDir, authority),
     name: config.name,
+    limits: config.limits,
     sshHostKey: await createSshHostKey(config.dataDir),
     audit: createAudit({ db, clock: systemClock }),
     log,

@@ -19,6 +19,7 @@ const listener = (port: number, text: string) =>
     .strictObject({ host: z.string().min(1).max(253), port: z.int().min(0).max(65535) })
     .default({ host: "127.0.0.1", port })
     .describe(text);
+const GIB = 1024 ** 3;
 const pemFile = z.string().min(1).max(4096);
 
 /** `portal.json`. Its descriptions are the reference: docs/reference/settings.md and ports.md are made from them. */
@@ -76,6 +77,32 @@ export const configSchema = z.strictObject({
     .default([...PORTAL_PROCESS_ROLES])
     .describe("Which of them this process serves."),
   metricsFrom: metricsFromSchema,
+  limits: z
+    .strictObject({
+      bytesPerDay: z
+        .int()
+        .min(1)
+        .default(100 * GIB)
+        .describe("Bytes of logs and forensic packages that one product may send in a day (UTC)."),
+      customerBytesPerDay: z
+        .int()
+        .min(1)
+        .default(500 * GIB)
+        .describe("The same of all products of one customer together."),
+      packageBytes: z
+        .int()
+        .min(1)
+        .max(4 * GIB)
+        .default(4 * GIB)
+        .describe("The largest forensic package, in bytes."),
+      requestsPerSecond: z
+        .number()
+        .min(0.1)
+        .max(10_000)
+        .default(200)
+        .describe("Requests of one product in a second, on each status and log server; two seconds' worth at once."),
+    })
+    .prefault({}),
   demo: z.boolean().default(false).describe('Marks every screen with "demo keys"; it changes nothing else.'),
   logLevel: z
     .enum(["error", "warn", "info", "debug"])

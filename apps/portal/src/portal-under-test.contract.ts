@@ -101,6 +101,12 @@ export class PortalUnderTest {
         eventStore,
         roles: ["console", "status-server", "log-server", "worker"],
         metricsFrom: ["127.0.0.1"],
+        limits: {
+          bytesPerDay: 2 ** 40,
+          customerBytesPerDay: 2 ** 40,
+          packageBytes: 2 ** 32,
+          requestsPerSecond: 1000,
+        },
         demo: false,
         logLevel: "error",
         ...changes,

@@ -8,6 +8,8 @@ export const problemSchema = z.object({
   code: z.string(),
   cure: z.string(),
   requestId: z.string(),
+  /** Seconds until it may be tried again; over HTTPS the header `Retry-After` says the same. */
+  retryAfter: z.int().min(0).optional(),
   /** Field errors of a malformed request. */
   fields: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
 });

@@ -169,6 +169,20 @@ test("a package that the portal refuses for good fails its case, keeps its file,
   expect(dropped).toEqual([]);
 });
 
+test("a package that is too large for now is kept, offered again, and stands in no other one's way", async () => {
+  const { keep, addReceived, state, dropped, problems } = await arrange();
+  const [large, other] = [await addReceived(), await addReceived()];
+  problems.set(large.id, refusal("limit.package_size"));
+  await keep.forwardPackages(signal);
+  const meanwhile = [await state(large), [...dropped]];
+  problems.delete(large.id);
+
+  await keep.forwardPackages(signal);
+
+  expect(meanwhile).toEqual(["package-uploading", [`/shelf/${other.id}`]]);
+  expect(dropped).toEqual([`/shelf/${other.id}`, `/shelf/${large.id}`]);
+});
+
 test("without a portal everything waits", async () => {
   const { keep, add, addReceived, put, line } = await arrange();
   await Promise.all([add(), addReceived()]);

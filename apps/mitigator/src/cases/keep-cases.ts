@@ -77,6 +77,8 @@ export function createKeepCases(deps: KeepCasesDeps) {
       await work();
       return false;
     } catch (error) {
+      // Too large for now: it is offered again with the next pass, and stands in no other package's way.
+      if (error instanceof AppError && error.code === "limit.package_size") return false;
       if (!(error instanceof AppError) || !REFUSALS.includes(error.code)) throw error;
       await deps.cases.failed(one.id, error.code);
       return true;

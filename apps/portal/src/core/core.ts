@@ -36,6 +36,7 @@ import {
   createRecordHeartbeat,
 } from "#app/heartbeats/index.ts";
 import { createGroupEvents, createIncidentStore } from "#app/incidents/index.ts";
+import { createKeepLimits, createUsageStore, type Limits, limitsInForce } from "#app/limits/index.ts";
 import { createLogIntakeStore } from "#app/log-intake/index.ts";
 import {
   createDraftPattern,
@@ -74,6 +75,8 @@ export interface CoreDeps {
   statements: StatementSigner;
   /** The portal's name, as its statements give it. */
   name: string;
+  /** Of every customer that has none of its own. */
+  limits: Limits;
   audit: Audit;
   log: Logger;
   clock: Clock;
@@ -92,10 +95,20 @@ export function createCore(deps: CoreDeps) {
   const forensics = forensicsPart(deps, cases);
   const patterns = patternPart(deps, customers.repositories);
   const deployments = deploymentPart(deps, cases);
+  const usage = createUsageStore(deps.db);
+  const keepLimits = createKeepLimits({
+    limitsOf: async (customer) => limitsInForce(deps.limits, await customers.validity.limitsOf(customer)),
+    usage,
+    monotonicMs: () => performance.now(),
+  });
   const intake = createLogIntakeStore({
     db: deps.db,
     latestEpoch: (scope, product, stream) => heartbeats.store.latestEpoch(scope, { product, stream }),
     enqueue: (job, trx) => deps.jobs.send("index-stream", { ...job }, trx),
+    async countBytes({ bytes, ...sender }, trx) {
+      await usage.add(trx, { customer: sender.customer }, { product: sender.product, bytes });
+      keepLimits.note(sender, bytes);
+    },
     newId: () => newId<string>(),
   });
   const index = createEventIndexStore(deps.db);
@@ -111,6 +124,7 @@ export function createCore(deps: CoreDeps) {
     patterns,
     deployments,
     intake,
+    keepLimits,
     index,
     certifyCompleteness: certifyPart(deps, { heartbeats, intake, index }),
     incidents: { store: incidents, groupEvents },

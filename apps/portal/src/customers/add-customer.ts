@@ -12,7 +12,11 @@ export interface KeyBundle {
 
 export interface AddCustomerDeps {
   customers: {
-    insert(scope: ProviderScope, customer: Omit<Customer, "createdAt">, passwordHash: string): Promise<Customer>;
+    insert(
+      scope: ProviderScope,
+      customer: Omit<Customer, "createdAt" | "limits">,
+      passwordHash: string,
+    ): Promise<Customer>;
     find(scope: ProviderScope, id: CustomerId): Promise<Customer | null>;
   };
   /** Verifies the bundle offline and publishes the first snapshot; gives the root's fingerprint. */

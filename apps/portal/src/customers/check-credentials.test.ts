@@ -12,6 +12,7 @@ const CUSTOMER: Customer = {
   userName: "clinic-1",
   patternRoot: "0".repeat(64) as Sha256,
   demoKeys: false,
+  limits: {},
   createdAt: new Date(0),
 };
 

@@ -59,6 +59,7 @@ export function registerCustomerRoutes(app: FastifyInstance, deps: CustomerRoute
     const changed = await store.change(scope, params.id, {
       validUntil: body.validUntil === undefined ? undefined : new Date(body.validUntil),
       contactEmail: body.contactEmail,
+      limits: body.limits,
     });
     if (changed === null) throw new AppError("customer.unknown", { customer: params.id });
     deps.forgetValidity(params.id);
@@ -114,6 +115,7 @@ function customerRow(
     patternRoot: customer.patternRoot,
     demoKeys: customer.demoKeys,
     createdAt: customer.createdAt.toISOString(),
+    limits: customer.limits,
   };
 }
 

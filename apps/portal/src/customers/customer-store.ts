@@ -1,23 +1,29 @@
 import { AppError, type CustomerId, type ProviderScope, type Sha256 } from "@tms/records";
 import { type Databases, inProvider } from "@tms/server-kit";
 import { sql } from "kysely";
+import type { OwnLimits } from "#app/limits/index.ts";
 import type { Customer } from "./customer.ts";
 
 /** Customers belong to the provider: every method takes its scope, and only this table's narrow policy lets it in. */
 export interface CustomerStore {
-  insert(scope: ProviderScope, customer: Omit<Customer, "createdAt">, passwordHash: string): Promise<Customer>;
+  insert(
+    scope: ProviderScope,
+    customer: Omit<Customer, "createdAt" | "limits">,
+    passwordHash: string,
+  ): Promise<Customer>;
   list(scope: ProviderScope): Promise<Customer[]>;
   find(scope: ProviderScope, id: CustomerId): Promise<Customer | null>;
   findByUserName(scope: ProviderScope, userName: string): Promise<{ customer: Customer; passwordHash: string } | null>;
   change(
     scope: ProviderScope,
     id: CustomerId,
-    change: { validUntil?: Date | undefined; contactEmail?: string | null | undefined },
+    change: { validUntil?: Date | undefined; contactEmail?: string | null | undefined; limits?: OwnLimits | undefined },
   ): Promise<Customer | null>;
   setPassword(scope: ProviderScope, id: CustomerId, passwordHash: string): Promise<boolean>;
 }
 
-const COLUMNS = sql`customer, name, valid_until, contact_email, user_name, pattern_root, demo_keys, created_at`;
+const COLUMNS = sql`customer, name, valid_until, contact_email, user_name, pattern_root, demo_keys, created_at,
+  limits`;
 
 export function createCustomerStore(db: Databases): CustomerStore {
   return {
@@ -54,8 +60,10 @@ export function createCustomerStore(db: Databases): CustomerStore {
     change: (_, id, change) =>
       inProvider(db.provider, async (trx) => {
         const keepsContact = change.contactEmail === undefined;
+        const limits = change.limits === undefined ? null : JSON.stringify(change.limits);
         const { rows } = await sql<Row>`update customers_customers set
             valid_until = coalesce(${change.validUntil ?? null}::timestamptz, valid_until),
+            limits = coalesce(${limits}::jsonb, limits),
             contact_email = case when ${keepsContact}::boolean then contact_email else ${change.contactEmail ?? null}::text end
           where customer = ${id} returning ${COLUMNS}`.execute(trx);
         return rows[0] === undefined ? null : customerOf(rows[0]);
@@ -78,6 +86,7 @@ interface Row {
   pattern_root: Sha256;
   demo_keys: boolean;
   created_at: Date;
+  limits: OwnLimits;
 }
 
 function customerOf(row: Row): Customer {
@@ -90,5 +99,6 @@ function customerOf(row: Row): Customer {
     patternRoot: row.pattern_root,
     demoKeys: row.demo_keys,
     createdAt: row.created_at,
+    limits: row.limits,
   };
 }

@@ -1,4 +1,5 @@
 import type { CustomerId, CustomerScope, Sha256 } from "@tms/records";
+import type { OwnLimits } from "#app/limits/index.ts";
 
 export interface Customer {
   id: CustomerId;
@@ -10,6 +11,8 @@ export interface Customer {
   patternRoot: Sha256;
   demoKeys: boolean;
   createdAt: Date;
+  /** What differs from the portal's limits. */
+  limits: OwnLimits;
 }
 
 /** After the end of validity logs are still accepted and kept; patterns and reports are refused (domain, C7). */

@@ -14,21 +14,27 @@ export function packageHandlers(deps: {
   directory: string;
   take: ReturnType<typeof createTakePackage>;
   admit: () => Promise<void>;
+  /** Of this customer and product. @throws {AppError} `limit.*` */
+  admitPackage(peer: Peer, sizeBytes: number): Promise<void>;
+  tookPackage(peer: Peer, sizeBytes: number): Promise<void>;
 }) {
   const scopeOf = (peer: Peer): CustomerScope => ({ customer: peer.customer });
   return {
     directory: deps.directory,
     maxBytes: MAX_PACKAGE_BYTES,
     admit: deps.admit,
-    announced: (peer: Peer, meta: PackageMetadata, sizeBytes: number) =>
-      deps.take.announced(scopeOf(peer), peer.product, {
+    async announced(peer: Peer, meta: PackageMetadata, sizeBytes: number) {
+      await deps.admitPackage(peer, sizeBytes);
+      await deps.take.announced(scopeOf(peer), peer.product, {
         id: meta.package,
         caseId: meta.case,
         endpoint: meta.endpoint,
         sha256: meta.sha256,
         recipients: meta.recipients.split(",").filter((one) => one !== ""),
         sizeBytes,
-      }),
+      });
+      await deps.tookPackage(peer, sizeBytes);
+    },
     resumed: (peer: Peer, meta: PackageMetadata, offset: number) =>
       deps.take.resumed(scopeOf(peer), peer.product, { id: meta.package, offset }),
     finished: (peer: Peer, meta: PackageMetadata, file: string) =>

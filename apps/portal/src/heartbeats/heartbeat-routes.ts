@@ -20,6 +20,8 @@ export interface HeartbeatRouteDeps {
   waitingDirectives(scope: CustomerScope, product: ProductId): Promise<Directive[]>;
   positions(scope: CustomerScope, product: ProductId): Promise<Position[]>;
   waiters: NewsWaiters;
+  /** How much the product may send; absent = nobody limits it. */
+  limitsOf?(peer: Peer): Promise<NonNullable<HeartbeatAnswer["limits"]>>;
   clock: Clock;
 }
 
@@ -35,15 +37,17 @@ export function heartbeatHandlers(deps: HeartbeatRouteDeps) {
     },
     async answer(peer: Peer): Promise<HeartbeatAnswer> {
       const scope = scopeOf(peer);
-      const [directives, positions] = await Promise.all([
+      const [directives, positions, limits] = await Promise.all([
         deps.waitingDirectives(scope, peer.product),
         deps.positions(scope, peer.product),
+        deps.limitsOf?.(peer),
       ]);
       return {
         serverTime: deps.clock.now().toISOString(),
         nextSeconds: NEXT_SECONDS,
         directives: directives.map((one) => ({ ...one, expiresAt: one.expiresAt.toISOString() })),
         positions,
+        ...(limits === undefined ? {} : { limits }),
       };
     },
     async waitForNews(peer: Peer, signal: AbortSignal): Promise<void> {

@@ -1,6 +1,12 @@
 import { join } from "node:path";
 import { BATCH_LIMITS } from "@tms/link";
-import { createBatchIntake, createSshLogServer, registerLogServer, registerStatusServer } from "@tms/link/upper";
+import {
+  createBatchIntake,
+  createSshLogServer,
+  type IdentitySource,
+  registerLogServer,
+  registerStatusServer,
+} from "@tms/link/upper";
 import { AppError } from "@tms/records";
 import { createHttpServer } from "@tms/server-kit";
 import type { FastifyInstance } from "fastify";
@@ -12,8 +18,7 @@ import type { PortalMeter } from "#app/metrics/index.ts";
 import { repositoryHandlers } from "#app/patterns/index.ts";
 import { registrationHandlers } from "#app/registration/index.ts";
 
-/** 4 GiB a package. */
-const PACKAGE_BYTES = 4 * 1024 * 1024 * 1024;
+const BATCH = { batchBytes: BATCH_LIMITS.batchBytes, batchRecords: BATCH_LIMITS.records };
 
 export interface Tls {
   keyPem: string;
@@ -24,7 +29,7 @@ export interface Tls {
 export function createStatusServer(core: Core, tls: Tls, dataDir: string): FastifyInstance {
   const app = createHttpServer({ name: "status-server", log: core.log, tls: { ...tls, askClientCertificate: true } });
   registerStatusServer(app, {
-    identity: core.registration.identity,
+    identity: limitedIdentity(core),
     credentials: { check: core.customers.checkCredentials },
     role: "status-server",
     ...registrationHandlers({
@@ -38,11 +43,7 @@ export function createStatusServer(core: Core, tls: Tls, dataDir: string): Fasti
       },
       caPem: core.authority.caPem,
       sshHostKeys: [core.sshHostKey.fingerprint],
-      limits: {
-        batchBytes: BATCH_LIMITS.batchBytes,
-        batchRecords: BATCH_LIMITS.records,
-        packageBytes: PACKAGE_BYTES,
-      },
+      limits: { ...BATCH, packageBytes: core.limits.packageBytes },
       audit: core.audit,
       clock: core.clock,
     }),
@@ -51,6 +52,7 @@ export function createStatusServer(core: Core, tls: Tls, dataDir: string): Fasti
       waitingDirectives: core.heartbeats.store.waitingDirectives,
       positions: core.intake.positions,
       waiters: core.heartbeats.waiters,
+      limitsOf: async (peer) => ({ ...BATCH, ...(await core.keepLimits.told(peer)) }),
       clock: core.clock,
     }),
     cases: caseHandlers({ putCase: core.cases.put, store: core.cases.store }),
@@ -58,10 +60,17 @@ export function createStatusServer(core: Core, tls: Tls, dataDir: string): Fasti
       directory: join(dataDir, "blobs", "uploads"),
       take: core.forensics.take,
       admit: () => core.disk.admit("forensics"),
+      admitPackage: core.keepLimits.admitPackage,
+      tookPackage: core.keepLimits.tookPackage,
     }),
     patterns: repositoryHandlers({ repositories: core.patterns.repositories, readBlob: core.blobs.read }),
   });
   return app;
+}
+
+/** Who speaks, and how often it may. */
+function limitedIdentity({ registration, keepLimits }: Core): IdentitySource {
+  return { ...registration.identity, admitRequest: keepLimits.admitRequest };
 }
 
 /** Both log servers over one intake: whatever the transport, the same bytes are decided the same way. */
@@ -70,11 +79,16 @@ export function createLogServers(core: Core, tls: Tls, meter: PortalMeter) {
     createBatchIntake({
       directory: core.blobs.directory,
       store: meter.store(core.intake),
-      admission: core.disk,
+      admission: {
+        async admit(stream, peer) {
+          await core.disk.admit(stream);
+          await core.keepLimits.admitBytes(peer);
+        },
+      },
       clock: core.clock,
     }),
   );
-  const { identity } = core.registration;
+  const identity = limitedIdentity(core);
   const credentials = { check: core.customers.checkCredentials };
   const ssl = createHttpServer({ name: "log-server", log: core.log, tls: { ...tls, askClientCertificate: true } });
   registerLogServer(ssl, { identity, credentials, intake });

@@ -43,6 +43,7 @@ function intakeOver() {
       await said.onEnqueue();
       jobs.push(job);
     },
+    countBytes: nothing,
     newId: () => newId<string>(),
   });
   const hooked: IntakeStore = {

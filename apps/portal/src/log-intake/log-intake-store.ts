@@ -31,7 +31,14 @@ export interface LogIntakeStoreDeps {
   latestEpoch(scope: CustomerScope, product: ProductId, stream: Stream): Promise<Epoch | null>;
   /** Sends the indexing job inside the transaction of the batch row. */
   enqueue(job: IndexJob, trx: Kysely<unknown>): Promise<void>;
+  /** Counts what was taken, in the same transaction. */
+  countBytes(of: StreamOwner & { bytes: number }, trx: Kysely<unknown>): Promise<void>;
   newId: () => string;
+}
+
+interface StreamOwner {
+  customer: CustomerScope["customer"];
+  product: ProductId;
 }
 
 const COLUMNS = sql`id, product, stream, epoch, first, count, digest, blob_key, readable, gap, protocol, received_at,
@@ -172,6 +179,7 @@ function transactionOf(
       await insertBatch(trx, place, { batch, id: deps.newId() });
       await sql`update log_intake_positions set epoch = ${after.epoch}, next = ${after.next}, head = ${after.head}
         where customer = ${scope.customer} and product = ${product} and stream = ${stream}`.execute(trx);
+      await deps.countBytes({ customer: scope.customer, product, bytes: batch.bytes }, trx);
       await deps.enqueue({ customer: scope.customer, product, stream }, trx);
     },
   };

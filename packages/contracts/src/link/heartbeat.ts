@@ -100,6 +100,20 @@ export const heartbeatAnswerSchema = z.object({
    * this is a restored backup or a copy. `superseded`: that one followed this. Send no logs, and go on with heartbeats.
    */
   standing: z.enum(["diverged", "superseded"]).optional(),
+  /** How much this product may send; over a limit the answer is 429 with a time, and nothing is lost. */
+  limits: z
+    .object({
+      batchBytes: countSchema,
+      batchRecords: countSchema,
+      packageBytes: countSchema,
+      /** Of this product; a day begins at 00:00 UTC by the upper party's clock. */
+      bytesPerDay: countSchema,
+      sentToday: countSchema,
+      /** Of all products of the customer together. */
+      customerBytesPerDay: countSchema,
+      requestsPerSecond: z.number().positive(),
+    })
+    .optional(),
 });
 export type HeartbeatAnswer = z.infer<typeof heartbeatAnswerSchema>;
 

@@ -21,6 +21,18 @@ export const customerKeysSchema = z.object({
 });
 export type CustomerKeys = z.infer<typeof customerKeysSchema>;
 
+/** What a customer may send, where it differs from the portal's `limits`. */
+export const ownLimitsSchema = z.strictObject({
+  bytesPerDay: z.int().min(1).optional(),
+  customerBytesPerDay: z.int().min(1).optional(),
+  packageBytes: z
+    .int()
+    .min(1)
+    .max(4 * 1024 ** 3)
+    .optional(),
+  requestsPerSecond: z.number().min(0.1).max(10_000).optional(),
+});
+
 export const customerRowSchema = z.object({
   id: customerIdSchema,
   name: nameSchema,
@@ -34,6 +46,7 @@ export const customerRowSchema = z.object({
   patternRoot: sha256Schema,
   demoKeys: z.boolean(),
   createdAt: instantSchema,
+  limits: ownLimitsSchema,
 });
 export type CustomerRow = z.infer<typeof customerRowSchema>;
 
@@ -73,11 +86,15 @@ export const customerRoutes = {
     method: "PATCH",
     path: "/api/v1/customers/:id",
     operationId: "changeCustomer",
-    summary: "Changes validity or contact.",
+    summary: "Changes validity, contact or the customer's own limits (all of them; what is absent is the portal's).",
     identity: ADMINISTRATOR,
     limit: JSON_LIMIT,
     params: byId,
-    body: z.object({ validUntil: instantSchema.optional(), contactEmail: emailSchema.nullable().optional() }),
+    body: z.object({
+      validUntil: instantSchema.optional(),
+      contactEmail: emailSchema.nullable().optional(),
+      limits: ownLimitsSchema.optional(),
+    }),
     response: customerRowSchema,
   }),
   newCustomerPassword: route({

@@ -102,7 +102,9 @@ export function errorOfAnswerLine(line: string): AppError | null {
     return null;
   }
   const problem = problemSchema.safeParse(value);
-  return problem.success ? errorFromCode(problem.data.code, { status: problem.data.status }) : null;
+  if (!problem.success) return null;
+  const { code, status, retryAfter } = problem.data;
+  return errorFromCode(code, { status, ...(retryAfter === undefined ? {} : { retryAfterSeconds: retryAfter }) });
 }
 
 function logOnError(error: Error & { level?: string }, asked: { to: Address; byPassword: boolean }): AppError {

@@ -54,7 +54,7 @@ export function problemFrom(answer: LinkHttpAnswer): AppError {
   }
   const problem = problemSchema.safeParse(value);
   if (!problem.success) return new AppError("link.unreachable", { status: answer.status });
-  const retryAfterSeconds = Number(answer.headers["retry-after"] ?? Number.NaN);
+  const retryAfterSeconds = Number(answer.headers["retry-after"] ?? problem.data.retryAfter ?? Number.NaN);
   return errorFromCode(problem.data.code, {
     status: answer.status,
     requestId: problem.data.requestId,

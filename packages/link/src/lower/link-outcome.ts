@@ -24,6 +24,9 @@ const PASSING: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "link.protocol_wrong",
   "link.timeout",
   "request.rate_limited",
+  "limit.bytes_per_day",
+  "limit.package_size",
+  "limit.requests_per_second",
   "store.unavailable",
   "store.disk_low",
   "server.internal",
@@ -44,6 +47,11 @@ const MAX_DELAY_MS = 60_000;
 
 /** Whatever an upper party asks for, it is tried again after this. */
 const MAX_RETRY_AFTER_MS = 3_600_000;
+
+/** Whether the upper party said when to come again. */
+export function asksForPause(error: AppError): boolean {
+  return typeof error.details.retryAfterSeconds === "number";
+}
 
 /** The pause after a failure: what the upper party asked for, or the back-off if that is longer. */
 export function pauseAfter(error: AppError, failures: number, random: () => number): number {

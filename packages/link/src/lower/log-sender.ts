@@ -1,7 +1,7 @@
 import type { Position } from "@tms/contracts/link";
 import { type AppError, assertNever, type Epoch, type Stream, type Timers } from "@tms/records";
 import type { BatchTransport } from "./batch-transport.ts";
-import { asLinkError, backoffMs, judgeFailure, pauseAfter } from "./link-outcome.ts";
+import { asksForPause, asLinkError, backoffMs, judgeFailure, pauseAfter } from "./link-outcome.ts";
 import { type Reaction, reactToAnswer } from "./react-to-answer.ts";
 import type { Spool, SpooledBatch } from "./spool/spool-port.ts";
 import { Wake } from "./wake.ts";
@@ -32,6 +32,8 @@ export class LogSender {
   readonly #stop = new AbortController();
   readonly #wakes = new Map<Stream, Wake>();
   readonly #loops: Promise<void>[] = [];
+  /** Until when the upper party wants to be left alone, by stream; new records do not shorten it. */
+  readonly #notBefore = new Map<Stream, number>();
   #acknowledged = 0;
   #inFlight = 0;
 
@@ -46,7 +48,9 @@ export class LogSender {
     }
   }
 
+  /** Of one stream: something is to be sent. Of all: send now, whatever pause was asked for. */
   wake(stream?: Stream): void {
+    if (stream === undefined) this.#notBefore.clear();
     for (const [of, wake] of this.#wakes) if (stream === undefined || of === stream) wake.now();
   }
 
@@ -99,10 +103,20 @@ export class LogSender {
         const known = asLinkError(error);
         this.#deps.onFailure(known);
         failures += 1;
-        const fatal = judgeFailure(known) === "fatal";
-        await wake.wait(signal, fatal ? IDLE_MS : pauseAfter(known, failures, this.#deps.random));
+        await this.#pause(stream, known, failures);
       }
     }
+  }
+
+  async #pause(stream: Stream, error: AppError, failures: number): Promise<void> {
+    const { timers, random } = this.#deps;
+    const wake = this.#wakes.get(stream) ?? new Wake(timers);
+    const { signal } = this.#stop;
+    const ms = judgeFailure(error) === "fatal" ? IDLE_MS : pauseAfter(error, failures, random);
+    const until = timers.monotonicMs() + ms;
+    if (asksForPause(error)) this.#notBefore.set(stream, until);
+    do await wake.wait(signal, Math.max(0, until - timers.monotonicMs()));
+    while (!signal.aborted && this.#notBefore.get(stream) === until && timers.monotonicMs() < until);
   }
 
   async #next(stream: Stream): Promise<SpooledBatch | null | "failed"> {

@@ -163,3 +163,19 @@ test("a portal with little disk space takes no package for now, and the same one
   expect(before).toEqual([]);
   expect(portal.packages.map((one) => one.meta)).toEqual([meta]);
 });
+
+test("a pause of an hour is not waited for here: the caller is told at once, and begins again later", async () => {
+  await using portal = await FakePortal.start();
+  await using by = await uploader(portal);
+  const { file, meta } = await packageFile(randomBytes(10_000));
+  Object.assign(portal.disk, { freeShare: 0.045, retryAfterSeconds: 3600 });
+
+  const told = uploadPackage(by.http, { baseUrl: by.baseUrl, file, meta });
+  await expect(told).rejects.toMatchObject({ code: "store.disk_low", details: { retryAfterSeconds: 3600 } });
+  const tries = portal.disk.refused.length;
+  portal.disk.freeShare = 1;
+  await uploadPackage(by.http, { baseUrl: by.baseUrl, file, meta });
+
+  expect(tries).toBe(1);
+  expect(portal.packages.map((one) => one.meta)).toEqual([meta]);
+});

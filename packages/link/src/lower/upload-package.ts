@@ -6,7 +6,7 @@ import { AppError } from "@tms/records";
 import type { Dispatcher } from "undici";
 import { readIfThere, writeDurably } from "../authority/private-file.ts";
 import { callLink, type LinkHttpAnswer, problemFrom } from "./link-http.ts";
-import { backoffMs, isPassingFailure } from "./link-outcome.ts";
+import { backoffMs, isPassingFailure, pauseAfter } from "./link-outcome.ts";
 
 // A tus 1.0 client that resumes after a kill on either side.
 // I1  The upload's address is stored beside the file before the first byte is sent.
@@ -29,6 +29,7 @@ const CALL_TIMEOUT_MS = 30_000;
 const CHUNK_TIMEOUT_MS = 120_000;
 /** Without any progress in between; the caller may begin again later, from the same offset. */
 const MAX_FAILURES = 8;
+const MAX_PAUSE_MS = 60_000;
 
 /** @throws {AppError} the server's refusal (`package.hash_mismatch`, `case.unknown`, …) or the last line failure. */
 export async function uploadPackage(agent: Dispatcher, upload: PackageUpload): Promise<void> {
@@ -52,7 +53,9 @@ export async function uploadPackage(agent: Dispatcher, upload: PackageUpload): P
       await sendChunk(agent, { url, offset, sizeBytes, upload });
     } catch (error) {
       failures += 1;
-      const retryable = isPassingFailure(error);
+      // A pause of hours is the caller's to make: it has other things to do meanwhile.
+      const isLongPause = error instanceof AppError && pauseAfter(error, 0, () => 0) > MAX_PAUSE_MS;
+      const retryable = isPassingFailure(error) && !isLongPause;
       if (!retryable || failures >= MAX_FAILURES || upload.signal?.aborted) throw error;
       await pause(backoffMs(failures, Math.random), undefined, upload.signal ? { signal: upload.signal } : {});
     }

@@ -9,7 +9,6 @@ import type { Disk } from "../disk/disk.ts";
 import { DurableDirectories } from "../disk/durable-directories.ts";
 import { nodeDisk } from "../disk/node-disk.ts";
 import { WriteAhead } from "../disk/write-ahead.ts";
-import type { DiskAdmission } from "./disk-admission.ts";
 import type { IntakeStore, IntakeTransaction } from "./intake-store.ts";
 import type { Peer } from "./peer.ts";
 
@@ -41,7 +40,7 @@ export function createBatchIntake(deps: {
   store: IntakeStore;
   limits?: BatchLimits;
   /** Asked before a batch is stored; absent = whatever comes. */
-  admission?: Pick<DiskAdmission, "admit">;
+  admission?: { admit(stream: Stream, peer: Peer): Promise<void> };
   clock: Clock;
   disk?: Disk;
   /** Names unfinished files. */
@@ -54,7 +53,7 @@ export function createBatchIntake(deps: {
   return {
     incoming,
     async receive(peer, stated, body) {
-      const refusal = await deps.admission?.admit(stated.stream).then(
+      const refusal = await deps.admission?.admit(stated.stream, peer).then(
         () => null,
         (error: unknown) => ({ error }),
       );

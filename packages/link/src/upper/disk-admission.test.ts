@@ -88,4 +88,22 @@ describe.each(["ssl", "ssh"] as const)("over %s", (protocol) => {
     expect(kept).toBe(0);
     expect(await portal.records(product, "threat-events")).toEqual(records);
   });
+
+  test("records that come meanwhile do not shorten the pause that was asked for", async () => {
+    await using portal = await FakePortal.start();
+    await using agent = await FakeAgent.create({ portal, protocol });
+    portal.disk.freeShare = 0.029;
+    await agent.spool.append("threat-events", [makeThreatEvent()]);
+    agent.start();
+    await agent.until(({ lastError }) => lastError?.code === "store.disk_low");
+
+    for (let count = 0; count < 3; count += 1) {
+      await agent.spool.append("threat-events", [makeThreatEvent()]);
+      const before = portal.heartbeats.length;
+      agent.link.tellNow();
+      await portal.until(() => portal.heartbeats.length > before);
+    }
+
+    expect(portal.disk.refused).toEqual(["threat-events"]);
+  });
 });

@@ -16,6 +16,7 @@ export function problemOf(error: unknown, requestId: string): Problem {
   const known = asAppError(error);
   const { status, text, cure } = known.row;
   const fields = known.code === "request.malformed" ? fieldsOf(known) : undefined;
+  const { retryAfterSeconds } = known.details;
   return {
     type: `urn:tms:error:${known.code}`,
     title: text,
@@ -23,6 +24,7 @@ export function problemOf(error: unknown, requestId: string): Problem {
     code: known.code,
     cure,
     requestId,
+    ...(typeof retryAfterSeconds === "number" ? { retryAfter: Math.ceil(retryAfterSeconds) } : {}),
     ...(fields === undefined ? {} : { fields }),
   };
 }

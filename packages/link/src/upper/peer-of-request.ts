@@ -10,14 +10,21 @@ import { admit, admitToRenew, type IdentitySource, type Peer, type PeerLookup } 
 
 const spkiBySocket = new WeakMap<TLSSocket, Sha256 | null>();
 const productBySocket = new WeakMap<TLSSocket, ProductId>();
+const admitted = new WeakSet<FastifyRequest>();
 
 /**
  * The registered product behind a request.
  *
- * @throws {AppError} `link.identity_required` without a certificate, `link.identity_*` as the table says.
+ * @throws {AppError} `link.identity_required` without a certificate, `link.identity_*` as the table says, `limit.*`.
  */
 export async function peerOfRequest(request: FastifyRequest, identity: IdentitySource): Promise<Peer> {
-  return admit(await lookUp(request, identity), new Date());
+  const peer = admit(await lookUp(request, identity), new Date());
+  if (!admitted.has(request)) {
+    // A long poll looks again who it is for; it is one request all the same.
+    admitted.add(request);
+    await identity.admitRequest?.(peer);
+  }
+  return peer;
 }
 
 /** The same for the renewal route, where an expired certificate counts for a while. */

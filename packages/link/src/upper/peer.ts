@@ -38,6 +38,8 @@ export type PeerLookup =
 export interface IdentitySource {
   bySpki(spki: Sha256): Promise<PeerLookup>;
   bySshKey(user: string, publicKeyBlob: Buffer): Promise<PeerLookup>;
+  /** Asked once for each request, frame and rename of a peer; absent = as often as it likes. @throws {AppError} `limit.*` */
+  admitRequest?(peer: Peer): Promise<void>;
   /**
    * Calls back when the look-up of a product's keys may answer otherwise than before (null = of any): whoever holds a
    * connection or a long poll open looks again. What it returns ends that.

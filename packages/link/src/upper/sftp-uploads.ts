@@ -6,6 +6,7 @@ import { type BatchAnswer, streamSchema } from "@tms/contracts/link";
 import { AppError, isSha256, isUuid, type ProductId } from "@tms/records";
 import { BATCH_LIMITS } from "../batch/batch-limits.ts";
 import type { StatedBatch } from "./batch-intake.ts";
+import { problemOf } from "./link-problem.ts";
 import { peerNow } from "./ssh-log-on.ts";
 import type { SshSession } from "./ssh-session.ts";
 
@@ -89,7 +90,16 @@ export class SftpUploads {
     }
     await this.close(name);
     const peer = await peerNow(who, deps);
-    const answer = await deps.intake.receive(peer, stated, createReadStream(upload.path));
+    let answer: BatchAnswer;
+    try {
+      await deps.identity.admitRequest?.(peer);
+      answer = await deps.intake.receive(peer, stated, createReadStream(upload.path));
+    } catch (error) {
+      // Clients show any refusal as "Failure": why, and when to come again, is read from the last answer.
+      const problem = problemOf(error, "");
+      remember(this.#session.answers, peer.product, JSON.stringify({ name: final, answer: null, problem }));
+      throw error;
+    }
     this.#uploads.delete(name);
     await rm(upload.path, { force: true });
     remember(this.#session.answers, peer.product, JSON.stringify({ name: final, answer }));

@@ -2,6 +2,7 @@ import { streamSchema } from "@tms/contracts/link";
 import { AppError, isSha256, type Sha256, type Stream } from "@tms/records";
 import type { ServerChannel } from "ssh2";
 import { problemOf } from "./link-problem.ts";
+import type { Peer } from "./peer.ts";
 import { peerNow } from "./ssh-log-on.ts";
 import type { SshSession } from "./ssh-session.ts";
 
@@ -30,6 +31,7 @@ export async function runIngest(channel: ServerChannel, session: SshSession): Pr
       if (prefix === null) return 0;
       const peer = await peerNow(who, deps);
       const stated = { stream: prefix.stream, statedDigest: prefix.digest, protocol: "ssh" as const };
+      await admitFrame(peer, { session, body: source.exactly(prefix.length) });
       const answer = await deps.intake.receive(peer, stated, source.exactly(prefix.length));
       channel.write(`${JSON.stringify(answer)}\n`);
     }
@@ -37,6 +39,16 @@ export async function runIngest(channel: ServerChannel, session: SshSession): Pr
     channel.write(`${JSON.stringify(problemOf(error, ""))}\n`);
     if (!(error instanceof AppError)) deps.log?.warn({ err: error }, "ssh ingest failed");
     return 1;
+  }
+}
+
+/** A refused frame is read to its end, so that the sender gets the answer and not a reset. */
+async function admitFrame(peer: Peer, of: { session: SshSession; body: AsyncIterable<Uint8Array> }): Promise<void> {
+  try {
+    await of.session.deps.identity.admitRequest?.(peer);
+  } catch (error) {
+    for await (const _ of of.body);
+    throw error;
   }
 }
 

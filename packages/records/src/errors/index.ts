@@ -2,6 +2,7 @@ import { CASE_ERRORS } from "./case-errors.ts";
 import { CLI_ERRORS } from "./cli-errors.ts";
 import { ENDPOINT_ERRORS } from "./endpoint-errors.ts";
 import type { ErrorRow } from "./error-row.ts";
+import { LIMIT_ERRORS } from "./limit-errors.ts";
 import { LINK_ERRORS } from "./link-errors.ts";
 import { OPERATION_ERRORS } from "./operation-errors.ts";
 import { PATTERN_ERRORS } from "./pattern-errors.ts";
@@ -13,6 +14,7 @@ import { START_ERRORS } from "./start-errors.ts";
 export const ERRORS = {
   ...SERVER_ERRORS,
   ...LINK_ERRORS,
+  ...LIMIT_ERRORS,
   ...PROXY_ERRORS,
   ...CASE_ERRORS,
   ...PATTERN_ERRORS,

@@ -209,7 +209,7 @@ export class PortalParty {
         disk,
         newName: random.uuid,
       }),
-      takeHeartbeat: createTakeHeartbeat({ heartbeats: handlers, timers }),
+      takeHeartbeat: createTakeHeartbeat({ heartbeats: handlers, trust: null, timers }),
       giveDirective: createGiveDirectives({ store: heartbeats, clock, newId: random.uuid }),
       indexing: new Map<string, Promise<unknown>>(),
       index: createIndexStream(this.#indexDeps(session, disk)),

@@ -5,6 +5,7 @@ import { completenessCertify } from "./completeness/certify.ts";
 import { consentGive } from "./consent/give-consent.ts";
 import { doctor } from "./doctor/doctor.ts";
 import { keysCustomer, keysExport, keysImport, keysRecipients } from "./keys/keys-commands.ts";
+import { keysRoll } from "./keys/roll-keys.ts";
 import { patternCheck } from "./pattern/check-pattern.ts";
 import { patternDraft } from "./pattern/draft-pattern.ts";
 import { patternImport } from "./pattern/import-pattern.ts";
@@ -29,6 +30,7 @@ const COMMANDS: readonly Command[] = [
   keysRecipients,
   keysExport,
   keysImport,
+  keysRoll,
 ];
 
 /** Finds the command, runs it, and turns whatever it throws into its last line. */

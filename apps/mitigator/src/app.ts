@@ -196,7 +196,7 @@ function serveMitigation(app: FastifyInstance, parts: Parts): void {
     encode: (facts) =>
       encodeToken(facts, {
         addresses: parts.agentAddresses(),
-        caPin: parts.authority.spkiPin,
+        caPins: parts.authority.pins(),
         consentKey: parts.consentKey.publicSpki,
         recoveryRecipient: parts.recoveryRecipient,
       }),

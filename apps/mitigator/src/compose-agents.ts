@@ -92,7 +92,7 @@ export function listenToAgents(app: Parameters<typeof registerAgentListener>[0],
     }),
     packages: packagePortOf(join(parts.dataDir, "uploads"), receive, () => parts.disk.admit("forensics")),
     patterns: patternPortOf(serve),
-    caPem: parts.authority.caPem,
+    authority: parts.authority,
     audit: parts.writeAudit,
     clock,
   });

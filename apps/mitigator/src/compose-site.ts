@@ -132,6 +132,11 @@ export function composeSite(deps: SiteDeps) {
       wake("arrivals");
       heed(phase);
     },
+    onTrust: (trust) => {
+      stores.portal
+        .followTrust(trust)
+        .catch((error: unknown) => log.warn({ err: error }, "the pins of the settings page were not brought in step"));
+    },
     clock,
     log,
   });

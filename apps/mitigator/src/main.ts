@@ -3,7 +3,7 @@ import type { AddressInfo } from "node:net";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { startPostgres } from "@tms/embedded-stores";
-import { createAuthority, makeDataDirectory, writeDurably } from "@tms/link";
+import { createAuthority, makeDataDirectory, watchKeys, writeDurably } from "@tms/link";
 import { createLowerKeys, openSpool } from "@tms/link/lower";
 import { STREAMS, systemClock } from "@tms/records";
 import {
@@ -55,7 +55,8 @@ await runMain("The Threat Mitigator", async (_stop, opened) => {
   const keys = await createLowerKeys(keysDir);
   const authority = await createAuthority({ directory: join(dataDir, "ca"), name: `${config.name} CA`, clock });
   // Outside the private folder's own name space: what a browser or a script on this machine is given to trust.
-  await writeDurably(join(dataDir, "ca.pem"), authority.caPem);
+  const giveCa = () => writeDurably(join(dataDir, "ca.pem"), authority.caPem);
+  await giveCa();
   const spool = await openSpool({ directory: join(dataDir, "spool"), streams: STREAMS, clock });
   opened.add(() => spool.close());
   const accounts = await createAccounts({ db });
@@ -64,6 +65,7 @@ await runMain("The Threat Mitigator", async (_stop, opened) => {
   const hosts = [...new Set([config.publicHost, "localhost", "127.0.0.1"])];
   const certificates = await keepListenerCertificates({
     issue: () => authority.issueServer({ hosts }),
+    issuer: () => authority.generation(),
     operator:
       config.consoleCertificate === undefined ? null : { ...config.consoleCertificate, name: config.publicHost },
     clock,
@@ -71,6 +73,16 @@ await runMain("The Threat Mitigator", async (_stop, opened) => {
     opened,
   });
   const listeners = makeListeners(certificates, log);
+  const watch = watchKeys({
+    keys: [authority],
+    onChange: async () => {
+      log.info({ caPins: authority.pins() }, "the CA has rolled over");
+      await giveCa();
+      await certificates.own.look();
+    },
+    onError: (error) => log.error({ err: error }, "the CA's roll-over cannot be read; the one in force stays"),
+  });
+  opened.add(() => watch.close());
   const database = { name: "postgresql", look: () => sql`select 1`.execute(db.app) };
   const health = createHealth([database], () => performance.now());
   const metrics = createMetrics();

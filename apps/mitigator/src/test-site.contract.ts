@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import { type ApiClient, createApiClient } from "@tms/contracts";
 import type { Directive, DirectiveOutcome } from "@tms/contracts/link";
 import { mitigatorRoutes, type PortalSettings } from "@tms/contracts/mitigator";
-import { createAuthority } from "@tms/link";
+import { type Authority, createAuthority, type RollOrder, type RollReport } from "@tms/link";
 import {
   createLowerKeys,
   createLowerLink,
@@ -34,9 +34,12 @@ import { createTestDatabase, type FakePortal, type TestDatabase } from "@tms/tes
 import type { FastifyInstance } from "fastify";
 import { sql } from "kysely";
 import { registerAccountRoutes } from "#app/accounts/index.ts";
+import { createAgentStore } from "#app/agents/index.ts";
+import { createEndpointStore } from "#app/endpoints/index.ts";
 import { openConsentKey } from "#app/patterns/index.ts";
 import { type App, createApp, type MitigatorTables } from "./app.ts";
 import { openInstance } from "./instance-id.ts";
+import { rollMitigatorKey } from "./roll-keys.ts";
 
 // A whole mitigator for tests, in this process: real database, real listeners, real keys.
 
@@ -56,6 +59,11 @@ export interface TestSite {
   api: ApiClient<typeof mitigatorRoutes>;
   console: FastifyInstance;
   directory: string;
+  authority: Authority;
+  /** What is on the disk by now is in force: the keys have rolled over. */
+  takeUpKeys(): Promise<void>;
+  /** An order as `tms keys roll` gives it. */
+  roll(step: RollOrder["step"], force?: "by force"): Promise<RollReport>;
   /** The certificate that registering bought is over; unless it was renewed, so is the one in force. */
   expireCertificate(how: { renewed: boolean }): Promise<void>;
   /** Ends it as a stop would; the directory and the database stay for a next start. */
@@ -73,20 +81,24 @@ export async function startTestSite(where: {
   const db = await openDatabases<MitigatorTables>({ url: where.database.url, migrations: [MIGRATIONS], log });
   const keys = await createLowerKeys(join(directory, "keys"));
   const authority = await createAuthority({ directory: join(directory, "ca"), name: "Site", clock: systemClock });
-  const tls = await authority.issueServer({ hosts: ["127.0.0.1"] });
+  const ownCertificate = await keepCertificate({
+    source: {
+      kind: "own",
+      issue: () => authority.issueServer({ hosts: ["127.0.0.1"] }),
+      issuer: () => authority.generation(),
+    },
+    clock: systemClock,
+    log,
+  });
   const listeners = {
     console: createHttpServer({ name: "console", log }),
-    agents: createHttpServer({ name: "agents", log, tls: { ...tls, askClientCertificate: true } }),
+    agents: createHttpServer({ name: "agents", log, tls: { ...ownCertificate.pem(), askClientCertificate: true } }),
   };
+  ownCertificate.serve(listeners.agents);
   const spool = await openSpool({ directory: join(directory, "spool"), streams: STREAMS, clock: systemClock });
   const accounts = await createAccounts({ db });
   const audit = createAudit({ db });
   const metrics = createMetrics();
-  const ownCertificate = await keepCertificate({
-    source: { kind: "own", issue: async () => tls },
-    clock: systemClock,
-    log,
-  });
   meterMachine(metrics, {
     certificates: { own: ownCertificate, console: ownCertificate },
     dataDir: directory,
@@ -132,6 +144,21 @@ export async function startTestSite(where: {
     api: clientOf(listeners.console, cookie),
     console: listeners.console,
     directory,
+    authority,
+    takeUpKeys: async () => {
+      await authority.look();
+      await ownCertificate.look();
+    },
+    roll: (step, force) =>
+      rollMitigatorKey(
+        { key: "ca", step, force: force === "by force", by: "host root" },
+        {
+          agents: createAgentStore(db.app as unknown as Parameters<typeof createAgentStore>[0]),
+          endpoints: createEndpointStore(db.app as unknown as Parameters<typeof createEndpointStore>[0]),
+          audit,
+          dataDir: directory,
+        },
+      ),
     expireCertificate: async ({ renewed }) => {
       const longAgo = new Date(Date.now() - 86_400_000).toISOString();
       await sql`update portal_link_registration
@@ -210,6 +237,7 @@ export async function register(site: TestSite, portal: FakePortal): Promise<void
 interface TokenFacts {
   addresses: { host: string; port: number }[];
   caPin: Sha256;
+  caPins?: Sha256[];
   id: string;
   secret: string;
   patternRoot: Sha256;
@@ -251,7 +279,7 @@ export async function enrolAgent(
   const identity = await registerLower({
     keys,
     statusServer: address,
-    caPins: [facts.caPin],
+    caPins: facts.caPins ?? [facts.caPin],
     patternRoot: facts.patternRoot,
     request: {
       credentials: { kind: "token", id: facts.id, secret: facts.secret },

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type ClickHouseClient, createClient } from "@clickhouse/client";
 import { startEventStore, startPostgres } from "@tms/embedded-stores";
-import { createAuthority, createSshHostKey, createStatementSigner } from "@tms/link";
+import { createAuthority, createSshHostKey, createStatementSigner, watchKeys } from "@tms/link";
 import { createDiskAdmission } from "@tms/link/upper";
 import { AppError, type ProductId, systemClock } from "@tms/records";
 import {
@@ -69,6 +69,15 @@ export async function startPortal(config: PortalConfig, log: Logger, opened: Clo
   const roles = new Set(config.roles);
   const certificates = await certificatesOf(core, config, opened);
   const tls = certificates.own;
+  const watch = watchKeys({
+    keys: [core.authority, core.sshHostKey],
+    onChange: async () => {
+      log.info({ caPins: core.authority.pins(), sshHostKeys: core.sshHostKey.fingerprints() }, "a key has rolled over");
+      await tls.look();
+    },
+    onError: (error) => log.error({ err: error }, "a key's roll-over cannot be read; those in force stay"),
+  });
+  opened.add(() => watch.close());
   const metrics = createMetrics();
   const meter = meterPortal(metrics, { intake: core.intake, index: core.index, scope: PROVIDER });
   meterMachine(metrics, { certificates, dataDir: config.dataDir, clock: core.clock });
@@ -138,6 +147,7 @@ function certificatesOf(core: Core, config: PortalConfig, opened: Closing) {
   const pair = config.roles.includes("console") ? config.consoleCertificate : undefined;
   return keepListenerCertificates({
     issue: () => core.authority.issueServer({ hosts: names }),
+    issuer: () => core.authority.generation(),
     operator: pair === undefined ? null : { ...pair, name: config.publicHost },
     clock: core.clock,
     log: core.log,
@@ -251,8 +261,8 @@ function connectionOf(
       ssl: { host, port: port(listening.ssl, config.listen.logServerSsl) },
       ssh: { host, port: port(listening.ssh, config.listen.logServerSsh) },
     },
-    caPins: [core.authority.spkiPin],
-    sshHostKeys: [core.sshHostKey.fingerprint],
+    caPins: core.authority.pins(),
+    sshHostKeys: core.sshHostKey.fingerprints(),
   };
 }
 

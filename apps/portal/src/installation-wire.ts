@@ -2,7 +2,7 @@ import { isIP } from "node:net";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Installation } from "@tms/contracts";
-import { STATEMENT_KEY_FILE } from "@tms/link";
+import { ROLL_FILES, ROLLED_KEYS, STATEMENT_KEY_FILE } from "@tms/link";
 import { type PortalConfig, secretKeyFileOf } from "./config.ts";
 
 const MIGRATIONS = fileURLToPath(new URL("../migrations", import.meta.url));
@@ -58,6 +58,12 @@ export function installationOf(config: PortalConfig, env: NodeJS.ProcessEnv): In
       { name: "ssh-host-key", path: join(dataDir, "ssh-host-key") },
       { name: "secret-key", path: secretKeyFileOf(config, env) },
       { name: STATEMENT_KEY_FILE, path: join(dataDir, STATEMENT_KEY_FILE), mayBeMissing: true },
+      // While one rolls over, the next key.
+      ...ROLLED_KEYS.map((key) => ({
+        name: ROLL_FILES[key],
+        path: join(dataDir, ROLL_FILES[key]),
+        mayBeMissing: true,
+      })),
     ],
     witnessFile: join(dataDir, "ca-key.pem"),
   };

@@ -1,4 +1,5 @@
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { readFileSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
 import { request as httpsRequest } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -59,20 +60,17 @@ export interface CustomerForTest {
 
 export class PortalUnderTest {
   readonly ready: PortalReady;
-  readonly caPem: string;
   readonly eventStore: { url: string; user: string; password: string };
   readonly databaseUrl: string;
   readonly #close: () => Promise<void>;
 
   private constructor(parts: {
     ready: PortalReady;
-    caPem: string;
     eventStore: PortalUnderTest["eventStore"];
     databaseUrl: string;
     close: () => Promise<void>;
   }) {
     this.ready = parts.ready;
-    this.caPem = parts.caPem;
     this.eventStore = parts.eventStore;
     this.databaseUrl = parts.databaseUrl;
     this.#close = parts.close;
@@ -114,8 +112,12 @@ export class PortalUnderTest {
       createLogger({ name: "portal", level: "error" }),
       opened,
     );
-    const caPem = await readFile(ready.caPem, "utf8");
-    return new PortalUnderTest({ ready, caPem, eventStore, databaseUrl: database.url, close });
+    return new PortalUnderTest({ ready, eventStore, databaseUrl: database.url, close });
+  }
+
+  /** As it lies there now: it may have rolled over. */
+  get caPem(): string {
+    return readFileSync(this.ready.caPem, "utf8");
   }
 
   close(): Promise<void> {

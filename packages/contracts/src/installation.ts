@@ -55,7 +55,7 @@ export const installationSchema = z.strictObject({
     z.strictObject({
       name: z.string(),
       path: z.string(),
-      /** Whoever has none makes another: an export of before has none. */
+      /** Whoever has none makes another, or needs none just now: an export of before has none. */
       mayBeMissing: z.boolean().optional(),
     }),
   ),

@@ -14,6 +14,8 @@ import type {
 } from "@tms/contracts/link";
 import { type Authority, createAuthority, createSshHostKey, type SshHostKey } from "@tms/link";
 import {
+  type AnnouncedTrust,
+  announcedTrust,
   arrivingStart,
   type BatchIntake,
   createBatchIntake,
@@ -94,6 +96,8 @@ export class FakePortal {
   readonly patternRoot: Sha256;
   /** Answers given to the next batches instead of the true ones; nothing is stored for them. */
   readonly scripted: BatchAnswer[] = [];
+  /** Announced instead of the true keys. */
+  announced: AnnouncedTrust | null = null;
   readonly directory: string;
   readonly host: string;
   readonly authority: Authority;
@@ -124,12 +128,12 @@ export class FakePortal {
     this.registrations = new FakeRegistrations({
       customer: this.customer,
       authority: made.authority,
-      sshHostKeys: [made.sshHostKey.fingerprint],
+      sshHostKeys: () => made.sshHostKey.fingerprints(),
       patternRoot: () => options.answeredPatternRoot ?? this.patternRoot,
       checkPassword: async (userName, password) => {
         await this.#credentials.check(userName, password);
       },
-      onChange: () => this.#changed(),
+      onChange: () => this.#seen.tell(),
       clock: this.#clock,
     });
   }
@@ -168,8 +172,9 @@ export class FakePortal {
     return portal;
   }
 
-  /** Opens the listeners; on the same ports again after `hangUp`. */
+  /** Opens the listeners, with the keys that lie on the disk; on the same ports again after `hangUp`. */
   async listen(): Promise<void> {
+    await Promise.all([this.authority.look(), this.sshHostKey.look()]);
     const { keyPem, certPem } = await this.authority.issueServer({ hosts: [this.host, "localhost"] });
     const tls = { key: keyPem, cert: certPem, requestCert: true, rejectUnauthorized: false } as const;
     const status = fastify({ https: tls, forceCloseConnections: true });
@@ -181,7 +186,7 @@ export class FakePortal {
     this.ports.status = await listenOn(status, this.host, this.ports.status);
     this.ports.ssl = await listenOn(ssl, this.host, this.ports.ssl);
     this.#ssh = createSshLogServer({
-      hostKeyPem: this.sshHostKey.privatePem,
+      hostKeyPem: () => this.sshHostKey.privatePem,
       identity: this.identity,
       credentials: this.#credentials,
       intake,
@@ -214,8 +219,8 @@ export class FakePortal {
       customer: { id: this.customer, name: "Acme" },
       statusServer: at(this.ports.status),
       logServer: { ssl: at(this.ports.ssl), ssh: at(this.ports.ssh) },
-      caPins: [this.authority.spkiPin],
-      sshHostKeys: [this.sshHostKey.fingerprint],
+      caPins: this.authority.pins(),
+      sshHostKeys: this.sshHostKey.fingerprints(),
       patternRoot: this.patternRoot,
       userName: this.userName,
     };
@@ -268,7 +273,7 @@ export class FakePortal {
         const scripted = this.scripted.shift();
         if (scripted !== undefined) for await (const _ of body);
         const answer = scripted ?? (await intake.receive(peer, stated, body));
-        this.#changed();
+        this.#seen.tell();
         return answer;
       },
     };
@@ -287,6 +292,7 @@ export class FakePortal {
         answer: async (peer) => this.#answer(peer),
         waitForNews: (_peer, signal) => this.#wait(signal),
       },
+      trust: () => this.announced ?? announcedTrust(this.authority, this.sshHostKey),
       cases: {
         put: async (_peer, id, body) => this.#putCase(id, body),
         changedAfter: async (_peer, after) => [...this.cases.values()].filter((one) => one.changeNumber > after),
@@ -306,7 +312,7 @@ export class FakePortal {
           await copyFile(file, kept);
           // Told again after a kill in the middle: the same package, not a second one.
           if (!this.packages.some((one) => one.meta.package === meta.package)) this.packages.push({ meta, file: kept });
-          this.#changed();
+          this.#seen.tell();
         },
         failed: async (_peer, meta, code) => {
           this.custody.push(`failed ${meta.package} ${code}`);
@@ -336,7 +342,7 @@ export class FakePortal {
     this.judged.push(judged.kind);
     const hearing = hearingOf(judged, { product, at });
     if (isTaken(judged.kind)) this.#takeHeartbeat(peer, request);
-    this.#changed();
+    this.#seen.tell();
     return hearing;
   }
 
@@ -381,15 +387,11 @@ export class FakePortal {
       pattern: null,
     };
     this.cases.set(id, view);
-    this.#changed();
+    this.#seen.tell();
     return view;
   }
 
   #wakeAll(): void {
     for (const wake of [...this.#waiters]) wake();
-  }
-
-  #changed(): void {
-    this.#seen.tell();
   }
 }

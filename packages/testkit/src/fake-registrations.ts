@@ -28,7 +28,7 @@ export interface FakeProduct {
 export interface FakeRegistrationsDeps {
   customer: CustomerId;
   authority: Authority;
-  sshHostKeys: string[];
+  sshHostKeys: () => string[];
   /** Asked each time: a test may set it after the start. */
   patternRoot: () => Sha256;
   checkPassword(userName: string, password: string): Promise<void>;
@@ -105,7 +105,9 @@ export class FakeRegistrations {
     const { customer } = this.#deps;
     const patternRoot = this.#deps.patternRoot();
     const endpoint = credentials.kind === "password" ? null : (request.endpoint ?? newId<EndpointId>());
-    const product = newId<ProductId>();
+    // The same installation that registers again stays the same product, as at a portal.
+    const again = [...this.products.values()].find((one) => one.request.instanceId === request.instanceId);
+    const product = again?.peer.product ?? newId<ProductId>();
     const issued = await this.#issue(product, request.certificateRequest);
     if ([...this.products.values()].some((one) => one.isCloned && one.spki === issued.spki)) {
       throw new AppError("link.identity_clone");
@@ -149,7 +151,7 @@ export class FakeRegistrations {
       customer,
       certificate,
       ca: authority.caPem,
-      sshHostKeys,
+      sshHostKeys: sshHostKeys(),
       serverTime: clock.now().toISOString(),
       limits: { batchBytes: 16_842_752, batchRecords: 10_000, packageBytes: 1_073_741_824 },
     };

@@ -7,6 +7,7 @@ export {
   type TestBrowser,
 } from "./browser.ts";
 export { type Chaos, ChaosProxy } from "./chaos-proxy.ts";
+export { DyingDisk, Killed } from "./dying-disk.ts";
 export { FakeAgent, type FakeAgentOptions, makeThreatEvent } from "./fake-agent.ts";
 export { FakePortal, type FakePortalOptions } from "./fake-portal.ts";
 export { FakeIntakeStore } from "./fake-portal-store.ts";

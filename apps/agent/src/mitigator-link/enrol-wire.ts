@@ -1,6 +1,13 @@
 import { randomUUID } from "node:crypto";
 import { enrolmentTokenSchema } from "@tms/contracts/link";
-import { createLowerKeys, type LowerKeys, loadIdentity, registerLower, type StoredIdentity } from "@tms/link/lower";
+import {
+  createLowerKeys,
+  type LowerKeys,
+  loadIdentity,
+  registerLower,
+  type StoredIdentity,
+  trustOf,
+} from "@tms/link/lower";
 import { AppError, type Clock, type EndpointId } from "@tms/records";
 import { keepPins, type Pins, pinsOf, readPins } from "./pins.ts";
 
@@ -39,10 +46,11 @@ export async function enrol(options: {
     throw new AppError("start.config_invalid", { key: "token", why: "the agent is not enrolled yet" });
   }
   const token = parseToken(options.token);
-  const pins = pinsOf({ ...token, tokenId: token.id }, before);
+  const { id: tokenId, secret, ...fixed } = token;
+  const pins = pinsOf({ ...fixed, tokenId }, before);
   // Pinned before the first connection: what is believed comes from the token alone.
   await keepPins(options.directory, pins);
-  const identity = await registerEvenAsCopy(options, { keys, pins, secret: token.secret, stored });
+  const identity = await registerEvenAsCopy(options, { keys, pins, secret, stored });
   if (identity.endpoint === null) throw new AppError("link.refused", { reason: "no endpoint id was given" });
   if (identity.customer !== pins.customer) throw new AppError("link.pin_mismatch", { pinned: "customer" });
   return { keys, identity, endpoint: identity.endpoint, pins };
@@ -51,11 +59,19 @@ export async function enrol(options: {
 /**
  * Whether the stored identity goes on. An expired certificate does: the link renews it, and only the mitigator's clock
  * knows whether it may. Once it was refused, another token enrols again, or the same one if the certificate has expired.
+ * Another token also does if it knows the mitigator by a CA that the identity does not: it rolled over meanwhile.
  */
 function mayStay(stored: StoredIdentity, before: Pins, options: { token: string | undefined; clock: Clock }): boolean {
-  if (before.isRefused !== true || options.token === undefined) return true;
+  if (options.token === undefined) return true;
+  if (before.isRefused !== true) return !isOfAnotherCa(parseToken(options.token), { stored, before });
   const isExpired = new Date(stored.certificateNotAfter) <= options.clock.now();
   return tokenIdOf(options.token) === before.tokenId && !isExpired;
+}
+
+function isOfAnotherCa(token: ReturnType<typeof parseToken>, known: { stored: StoredIdentity; before: Pins }): boolean {
+  if (token.id === known.before.tokenId) return false;
+  const { caPins } = trustOf(known.stored);
+  return ![token.caPin, ...(token.caPins ?? [])].some((pin) => caPins.includes(pin));
 }
 
 function tokenIdOf(text: string): string {
@@ -65,9 +81,13 @@ function tokenIdOf(text: string): string {
 function parseToken(text: string) {
   const body = text.startsWith(PREFIX) && text.length <= MAX_TOKEN_CHARACTERS ? text.slice(PREFIX.length) : "";
   try {
-    const { id, secret, customer, patternRoot, consentKey, recoveryRecipient, caPin, addresses, allow } =
-      enrolmentTokenSchema.parse(JSON.parse(Buffer.from(body, "base64url").toString("utf8")));
-    return { id, secret, customer, patternRoot, consentKey, recoveryRecipient, caPin, addresses, allow };
+    const {
+      expiresAt: _,
+      uses: __,
+      caPins,
+      ...token
+    } = enrolmentTokenSchema.parse(JSON.parse(Buffer.from(body, "base64url").toString("utf8")));
+    return { ...token, ...(caPins === undefined ? {} : { caPins }) };
   } catch (error) {
     throw new AppError("start.config_invalid", { key: "token", why: "it is no enrolment token" }, { cause: error });
   }
@@ -105,12 +125,12 @@ async function registerAtFirst(
   let unreachable: AppError | null = null;
   for (const statusServer of pins.addresses) {
     try {
-      const { caPin, patternRoot } = pins;
+      const { caPin, caPins = [caPin], patternRoot } = pins;
       return await registerLower({
         keys,
         freshKeys,
         statusServer,
-        caPins: [caPin],
+        caPins,
         patternRoot,
         request,
         signal: options.signal,

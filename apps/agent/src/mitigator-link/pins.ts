@@ -18,6 +18,8 @@ export interface Pins {
   consentKey: string;
   recoveryRecipient: string | null;
   caPin: Sha256;
+  /** All that the token named, if it named several. What is trusted after enrolment lies in `identity.json`. */
+  caPins?: Sha256[];
   addresses: { host: string; port: number }[];
   allow: Allowance[];
   /** Of the token that was used last. */

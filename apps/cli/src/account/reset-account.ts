@@ -1,9 +1,8 @@
 import { userInfo } from "node:os";
-import { AppError } from "@tms/records";
 import { createAccounts, createAudit, openBesideServer } from "@tms/server-kit";
 import { readInstallation } from "../installation/read-installation.ts";
 import { withDatabase } from "../installation/with-database.ts";
-import { onlyPositional, type ReadArguments, readArguments } from "../shell/arguments.ts";
+import { onlyPositional, readArguments, serverOf } from "../shell/arguments.ts";
 import type { Command } from "../shell/command.ts";
 
 /** Who may read the server's configuration may let a person in again: there is no other right to ask for on the host. */
@@ -26,13 +25,6 @@ export const accountReset: Command = {
     return { exit: 0, line: { schema: this.schema, ok: true, server, userName, link, expiresAt, sessionsEnded } };
   },
 };
-
-function serverOf(args: ReadArguments): { server: "portal" | "mitigator"; file: string } {
-  const [portal, mitigator] = [args.text("portal"), args.text("mitigator")];
-  if (portal !== undefined && mitigator === undefined) return { server: "portal", file: portal };
-  if (mitigator !== undefined && portal === undefined) return { server: "mitigator", file: mitigator };
-  throw new AppError("cli.usage", { expected: "one of --portal FILE and --mitigator FILE" });
-}
 
 async function resetIn(ownerUrl: string, name: string) {
   const db = await openBesideServer(ownerUrl);

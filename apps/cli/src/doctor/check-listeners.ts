@@ -1,8 +1,9 @@
 import { randomBytes, X509Certificate } from "node:crypto";
 import { once } from "node:events";
 import { createServer, type Socket } from "node:net";
+import { dirname } from "node:path";
 import type { Installation } from "@tms/contracts";
-import { createSshHostKey, spkiOfCertificate } from "@tms/link";
+import { readCaPins, readShownHostKey, spkiOfCertificate } from "@tms/link";
 import { type Address, dialDirectly, probeHostKey } from "@tms/link/lower";
 import { AppError, assertNever } from "@tms/records";
 import { exists, readInput } from "../shell/files.ts";
@@ -140,8 +141,7 @@ async function provesToBeOurs(
 
 async function showsOurHostKey(at: Address, { hostKeyFile, dataDir }: Installation, signal: AbortSignal) {
   if (hostKeyFile === null || !(await exists(hostKeyFile))) return false;
-  const { fingerprint } = await createSshHostKey(dataDir);
-  return (await probeHostKey(at, { signal })) === fingerprint;
+  return (await probeHostKey(at, { signal })) === (await readShownHostKey(dataDir));
 }
 
 async function showsOneOf(at: Address, keys: readonly string[], signal: AbortSignal): Promise<boolean> {
@@ -152,9 +152,11 @@ async function showsOneOf(at: Address, keys: readonly string[], signal: AbortSig
   return [leaf, ...signers].some((certificate) => keys.includes(spkiOfCertificate(certificate)));
 }
 
-async function ownCa(installation: Installation): Promise<string[]> {
-  const ca = installation.certificates.find(({ id }) => id === "ca");
-  return ca === undefined ? [] : spkiOfFile(ca.certFile);
+/** While the CA rolls over both certify: the one in the file, and the one that is to follow it. */
+async function ownCa({ certificates }: Installation): Promise<string[]> {
+  const ca = certificates.find(({ id }) => id === "ca");
+  if (ca === undefined || !(await exists(ca.certFile))) return [];
+  return readCaPins(dirname(ca.certFile));
 }
 
 /** A console shows the operator's certificate, or one of our own CA until that was taken up. */

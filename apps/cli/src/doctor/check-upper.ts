@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import type { Installation } from "@tms/contracts";
 import { spkiOfCertificate } from "@tms/link";
+import { trustOf } from "@tms/link/lower";
 import { AppError } from "@tms/records";
 import { Agent, fetch } from "undici";
 import { z } from "zod";
@@ -14,12 +15,15 @@ const pinsSchema = z.object({
   addresses: z.array(z.object({ host: z.string(), port: z.number() })).min(1),
 });
 
+/** Of an identity, by what its upper party is known since: the CA may have rolled over. */
+const identitySchema = z.object({ caPem: z.string() });
+
 const ANSWER_WITHIN_MS = 10_000;
 /** The header has whole seconds; what is judged is a clock that is minutes off. */
 const MAX_CLOCK_OFFSET_MS = 60_000;
 
 /** An agent reaches its mitigator, and both have the same time. A mitigator's way up is judged by Test Connection. */
-export async function checkUpper({ pinsFile }: Installation, deps: DoctorDeps): Promise<Check[]> {
+export async function checkUpper({ pinsFile, identityFile }: Installation, deps: DoctorDeps): Promise<Check[]> {
   if (pinsFile === null) return [];
   const id = "address-mitigator";
   if (!(await exists(pinsFile))) return [good(id, "not enrolled yet")];
@@ -30,11 +34,18 @@ export async function checkUpper({ pinsFile }: Installation, deps: DoctorDeps): 
   try {
     const signal = AbortSignal.any([deps.signal, AbortSignal.timeout(ANSWER_WITHIN_MS)]);
     const chain = await chainAt(address, signal);
-    if (!chain.some((one) => spkiOfCertificate(one) === caPin)) return [wrong(id, "link.pin_mismatch", shown)];
+    const known = [caPin, ...(await pinsOfIdentity(identityFile))];
+    if (!chain.some((one) => known.includes(spkiOfCertificate(one)))) return [wrong(id, "link.pin_mismatch", shown)];
     return [good(id, `${shown} answers.`), await checkItsClock(address, { signal, now: deps.now })];
   } catch (error) {
     return [wrongBy(id, error)];
   }
+}
+
+async function pinsOfIdentity(file: string | null): Promise<string[]> {
+  if (file === null || !(await exists(file))) return [];
+  const identity = identitySchema.safeParse(JSON.parse(await readFile(file, "utf8")));
+  return identity.success ? trustOf({ ...identity.data, sshHostKeys: [] }).caPins : [];
 }
 
 async function checkItsClock(

@@ -50,3 +50,11 @@ export function onlyPositional(args: ReadArguments, what: string): string {
   if (first === undefined || more.length > 0) throw new AppError("cli.usage", { expected: what });
   return first;
 }
+
+/** Which of the two servers a command is for, by its configuration. @throws {AppError} `cli.usage` */
+export function serverOf(args: ReadArguments): { server: "portal" | "mitigator"; file: string } {
+  const [portal, mitigator] = [args.text("portal"), args.text("mitigator")];
+  if (portal !== undefined && mitigator === undefined) return { server: "portal", file: portal };
+  if (mitigator !== undefined && portal === undefined) return { server: "mitigator", file: mitigator };
+  throw new AppError("cli.usage", { expected: "one of --portal FILE and --mitigator FILE" });
+}

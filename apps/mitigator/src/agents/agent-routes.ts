@@ -7,8 +7,9 @@ import type {
   RenewRequest,
 } from "@tms/contracts/link";
 import { mitigationRoutes } from "@tms/contracts/mitigator";
-import { BATCH_LIMITS } from "@tms/link";
+import { type Authority, BATCH_LIMITS } from "@tms/link";
 import {
+  announcedTrust,
   arrivingStart,
   type BatchIntake,
   type createIdentityChanges,
@@ -49,7 +50,8 @@ export interface AgentListenerDeps {
   intake: BatchIntake;
   packages: PackagePort;
   patterns: PatternPort;
-  caPem: string;
+  /** What agents know us by; it may roll over while the server runs. */
+  authority: Authority;
   audit: (actor: string, action: string, subject: string, detail?: Record<string, unknown>) => Promise<void>;
   clock: Clock;
 }
@@ -86,6 +88,7 @@ export function registerAgentListener(app: FastifyInstance, deps: AgentListenerD
         await woken;
       },
     },
+    trust: () => announcedTrust(deps.authority, null),
     cases: null,
     packages: deps.packages,
     patterns: deps.patterns,
@@ -178,7 +181,7 @@ function answerOf(
     product,
     customer,
     certificate,
-    ca: deps.caPem,
+    ca: deps.authority.caPem,
     sshHostKeys: [],
     serverTime: deps.clock.now().toISOString(),
     limits: {
@@ -199,6 +202,7 @@ function heartbeatOf(request: HeartbeatRequest, from: { address: string }) {
     localTime: new Date(request.localTime),
     ready: request.ready.ok,
     announced: request.streams.map(({ stream, epoch, sealedTo }) => ({ stream, epoch, sealedTo })),
+    trust: request.trust ?? null,
     outcomes: request.outcomes.map(({ id, ok, code, detail }) => ({
       id,
       ok,

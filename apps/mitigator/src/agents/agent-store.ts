@@ -9,7 +9,7 @@ import {
 } from "@tms/records";
 import { type Kysely, sql } from "kysely";
 import { storableJson } from "#app/storable-text.ts";
-import type { Agent, Allowance } from "./agent.ts";
+import type { Agent, Allowance, TrustReport } from "./agent.ts";
 import type { EnrolmentStore } from "./enrol-agent.ts";
 import type { KeptToken } from "./enrolment-token.ts";
 import type { TokenStore } from "./make-enrolment-token.ts";
@@ -35,6 +35,7 @@ interface AgentTable {
   earlier_starts: LastOfStart[];
   watch: StartWatch | null;
   cloned_at: Date | null;
+  trust: TrustReport | null;
 }
 
 export interface AgentTables {
@@ -54,12 +55,16 @@ export interface AgentTables {
 
 export interface HeartbeatMark {
   clockOffsetMs: number;
+  /** What it trusts this mitigator by; null = it did not say. */
+  trust: TrustReport | null;
   announced: readonly { stream: string; epoch: string; sealedTo: number }[];
 }
 
 export interface AgentStore extends EnrolmentStore, TokenStore, RenewalStore {
   /** The first request with a renewed key puts it in force. @returns null if no agent has it. */
   takeOver(spki: Sha256): Promise<Agent | null>;
+  /** What the registered agents trust this mitigator by, as their last heartbeats said. */
+  trusting(): Promise<{ product: ProductId; endpoint: EndpointId; trust: TrustReport | null }[]>;
   /** Ends a registration; its endpoint and history stay. */
   end(product: ProductId): Promise<void>;
   /** The same by a person's hand. */
@@ -114,6 +119,12 @@ export function createAgentStore(db: Kysely<AgentTables>): AgentStore {
         .execute();
     },
     enrol: (tokenId, agent) => enrol(db, tokenId, agent),
+    trusting: () =>
+      db
+        .selectFrom("agents_agents")
+        .select(["product", "endpoint", "trust"])
+        .where("registration", "in", ["registered", "unconfirmed", "may-only-renew"])
+        .execute(),
     end: (product) => endAs(db, product, "unregistered"),
     revoke: (product) => endAs(db, product, "revoked"),
     markHeartbeat: (product, mark, decide) => markHeartbeat(db, product, { mark, decide }),
@@ -127,6 +138,7 @@ const NO_STARTS = {
   earlier_starts: "[]" as never,
   watch: null,
   cloned_at: null,
+  trust: null,
 } as const;
 const NO_RENEWAL = { next_tls_spki: null, next_certificate_not_after: null } as const;
 
@@ -229,6 +241,7 @@ async function markHeartbeat(
           heartbeat_digest: after.contentDigest as Sha256,
           earlier_starts: storableJson([...after.earlier]),
           clock_offset_ms: by.mark.clockOffsetMs,
+          trust: by.mark.trust === null ? null : storableJson(by.mark.trust),
         }
       : clone;
     await trx

@@ -21,6 +21,12 @@ export interface Agent {
   clonedAt: Date | null;
 }
 
+/** By what an agent knows this mitigator. */
+export interface TrustReport {
+  caPins: string[];
+  sshHostKeys: string[];
+}
+
 export type OrderKind = "scan" | "collect" | "apply-pattern" | "undo" | "look-for-patterns" | "send-now" | "renew";
 
 /** An order of the administrator on its way to an agent; stays until it is answered or has expired. */

@@ -12,6 +12,7 @@ export interface AgentHeartbeat {
   localTime: Date;
   ready: boolean;
   announced: HeartbeatMark["announced"];
+  trust: HeartbeatMark["trust"];
   outcomes: readonly ReportedOutcome[];
 }
 
@@ -48,7 +49,7 @@ export function createTakeHeartbeat(deps: {
     const time = { nowMs: now.getTime(), silenceMs, newChallenge: randomUUID() };
     const judged = await deps.agents.markHeartbeat(
       from.product,
-      { clockOffsetMs, announced: heartbeat.announced },
+      { clockOffsetMs, announced: heartbeat.announced, trust: heartbeat.trust },
       (known) => judgeStart(known, heartbeat.arriving, time),
     );
     if (judged.kind === "clone") await deps.onClone(from);

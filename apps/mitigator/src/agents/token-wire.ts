@@ -7,14 +7,16 @@ export function encodeToken(
   facts: TokenFacts,
   site: {
     addresses: { host: string; port: number }[];
-    caPin: Sha256;
+    /** The one that every agent takes is the first. */
+    caPins: Sha256[];
     consentKey: Buffer;
     recoveryRecipient: string | null;
   },
 ): string {
   const token = enrolmentTokenSchema.parse({
     addresses: site.addresses,
-    caPin: site.caPin,
+    caPin: site.caPins[0],
+    ...(site.caPins.length > 1 ? { caPins: site.caPins } : {}),
     id: facts.id,
     secret: facts.secret,
     customer: facts.customer,

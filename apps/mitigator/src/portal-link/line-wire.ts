@@ -34,6 +34,8 @@ export interface LinkMakerDeps {
   /** What the portal hints at; doing it is our own affair, and repeated until it is done. */
   onHint: (kind: "look-for-patterns" | "case-changed" | "send-now") => void;
   onState: (state: LinkState) => void;
+  /** By what the portal is known: when a link begins, and after a roll-over of its keys. */
+  onTrust: (trust: Pick<PortalSettings, "caPins" | "sshHostKeys">) => void;
   clock: Clock;
   log: LinkLog;
 }
@@ -91,6 +93,7 @@ export function createLinkMaker(deps: LinkMakerDeps) {
       },
       onDirective: async (directive) => hear(directive, deps.onHint),
       onState: deps.onState,
+      onTrust: deps.onTrust,
       clock: deps.clock,
       log: deps.log,
     });

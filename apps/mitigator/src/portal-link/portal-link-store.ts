@@ -44,6 +44,8 @@ export interface StoredRegistration {
 export interface PortalLinkStore extends SkippedStore {
   settings(): Promise<StoredSettings | null>;
   save(values: SavedValues, now: Date): Promise<void>;
+  /** The portal's keys have rolled over: what is tested and shown from now on is what the link trusts. */
+  followTrust(trust: Pick<PortalSettings, "caPins" | "sshHostKeys">): Promise<void>;
   registration(): Promise<StoredRegistration | null>;
   register(registration: StoredRegistration): Promise<void>;
   unregister(): Promise<void>;
@@ -68,6 +70,7 @@ export function createPortalLinkStore(db: Kysely<PortalLinkTables>): PortalLinkS
   return {
     settings: () => readSettings(db),
     save: (values, now) => save(db, values, now),
+    followTrust: (trust) => followTrust(db, trust),
     registration: async () => {
       const row = await db.selectFrom("portal_link_registration").selectAll().executeTakeFirst();
       return row === undefined
@@ -158,6 +161,18 @@ async function readSettings(db: Kysely<PortalLinkTables>): Promise<StoredSetting
     passwordKeptSince: row.password_kept_since,
     disabled: since === null || period === null ? null : { since, period, sendMeanwhile: row.send_meanwhile },
   };
+}
+
+/** Where a person left the pins empty they stay so: that was on purpose, and nobody has confirmed them since. */
+async function followTrust(
+  db: Kysely<PortalLinkTables>,
+  { caPins, sshHostKeys }: Pick<PortalSettings, "caPins" | "sshHostKeys">,
+): Promise<void> {
+  for (const [name, values] of Object.entries({ caPins, sshHostKeys })) {
+    const change = JSON.stringify({ [name]: values });
+    await sql`update portal_link_settings set settings = settings || ${change}::jsonb
+      where jsonb_array_length(settings -> ${name}) > 0`.execute(db);
+  }
 }
 
 async function save(db: Kysely<PortalLinkTables>, values: SavedValues, now: Date): Promise<void> {

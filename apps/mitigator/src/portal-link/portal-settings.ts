@@ -59,11 +59,21 @@ export function digestOfTested(
   return createHash("sha256").update(JSON.stringify(values), "utf8").digest("hex") as Sha256;
 }
 
+/** What of a registration decides whether it still holds. */
+export interface Registered {
+  userName: string;
+  patternRoot: Sha256;
+  /** By which the portal is known now. */
+  caPins: readonly Sha256[];
+  refused: boolean;
+  expired: boolean;
+}
+
 /** Whether a registration made with the old values still is one with the new ones. */
-export function needsRegistration(
-  settings: PortalSettings,
-  registered: { userName: string; patternRoot: Sha256; refused: boolean; expired: boolean } | null,
-): boolean {
+export function needsRegistration(settings: PortalSettings, registered: Registered | null): boolean {
   if (registered === null || registered.refused || registered.expired) return true;
+  // Its CA rolled over while we were away: what people pasted names one that the registration cannot know.
+  const { caPins } = settings;
+  if (caPins.length > 0 && !caPins.some((pin) => registered.caPins.includes(pin))) return true;
   return registered.userName !== settings.userName || registered.patternRoot !== settings.patternRoot;
 }

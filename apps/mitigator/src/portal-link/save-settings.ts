@@ -1,4 +1,4 @@
-import type { StoredIdentity } from "@tms/link/lower";
+import { type StoredIdentity, trustOf } from "@tms/link/lower";
 import { AppError, type Clock } from "@tms/records";
 import type { PortalLinkStore, StoredRegistration, StoredSettings } from "./portal-link-store.ts";
 import { digestOfTested, needsRegistration, type PortalSettings } from "./portal-settings.ts";
@@ -106,5 +106,6 @@ function registrationFacts(registration: StoredRegistration | null, deps: Pick<S
   if (registration === null) return null;
   const { identity, userName } = registration;
   const expired = new Date(identity.certificateNotAfter) <= deps.clock.now();
-  return { userName, patternRoot: identity.patternRoot, refused: deps.isRefused(), expired };
+  const { caPins } = trustOf(identity);
+  return { userName, patternRoot: identity.patternRoot, caPins, refused: deps.isRefused(), expired };
 }

@@ -71,7 +71,8 @@ describe("what was tested", () => {
   });
 
   test("a registration holds until user name or root differ, it expired, or the portal refuses it", () => {
-    const registered = { userName: "acme", patternRoot: settings().patternRoot, refused: false, expired: false };
+    const { patternRoot, caPins } = settings();
+    const registered = { userName: "acme", patternRoot, caPins, refused: false, expired: false };
 
     const judged = [
       needsRegistration(settings(), registered),

@@ -8,7 +8,8 @@ export interface CompletenessRouteDeps {
   /** @throws {AppError} `product.unknown` */
   locate(id: ProductId): Promise<{ customer: { id: CustomerId; name: string }; name: string }>;
   certify(request: CertificateRequest): Promise<CompletenessFile>;
-  caPin: Sha256;
+  /** Of the CA that certifies now: it may roll over. */
+  caPin(): Sha256;
   audit: Audit;
   clock: Clock;
 }
@@ -27,7 +28,7 @@ export function registerCompletenessRoutes(app: FastifyInstance, deps: Completen
     });
     const days = [from, to].map((at) => at.toISOString().slice(0, 10)).join("-");
     const fileName = `completeness-${params.id}-${days}.jsonl`;
-    return { fileName, content: file.content, head: file.head ?? "", caPin: deps.caPin, sums: file.sums };
+    return { fileName, content: file.content, head: file.head ?? "", caPin: deps.caPin(), sums: file.sums };
   });
 }
 

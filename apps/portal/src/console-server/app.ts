@@ -85,7 +85,7 @@ export function createConsoleServer(core: Core, options: ConsoleOptions): Fastif
       return { customer: { id: found.customer, name: await names.customer(found.customer) }, name: found.name };
     },
     certify: core.certifyCompleteness,
-    caPin: core.authority.spkiPin,
+    caPin: () => core.authority.certifying.pin,
     audit,
     clock,
   });

@@ -82,6 +82,7 @@ function heartbeatOf(request: HeartbeatRequest): Heartbeat {
       oldestAt: dateOf(report.oldestAt),
     })),
     schedule: request.schedule === undefined ? null : scheduleOf(request.schedule),
+    trust: request.trust ?? null,
     outcomes: request.outcomes,
   };
 }

@@ -27,6 +27,7 @@ function heartbeatOf(change: Partial<Heartbeat> = {}): Heartbeat {
     agents: 2,
     ledgers: [],
     schedule: null,
+    trust: null,
     outcomes: [],
     ...change,
   };

@@ -193,13 +193,14 @@ async function writeState(
   const { heartbeat, after } = arriving;
   const [earlier, watch] = [JSON.stringify(after.earlier), JSON.stringify(after.watch)];
   const schedule = heartbeat.schedule === null ? null : JSON.stringify(heartbeat.schedule);
+  const trust = heartbeat.trust === null ? null : JSON.stringify(heartbeat.trust);
   await sql`insert into heartbeats_products as p (customer, product, start, counter, content_digest, version, host,
       address, instance_id, ready, sending, agents, clock_offset_ms, earlier_starts, watch,
-      schedule)
+      schedule, trust)
     values (${scope.customer}, ${arriving.product}, ${heartbeat.start}, ${heartbeat.counter}, ${arriving.contentDigest},
       ${heartbeat.version}, ${heartbeat.host}, ${arriving.address}, ${heartbeat.instanceId},
       ${JSON.stringify(heartbeat.ready)}::jsonb, ${heartbeat.sending}, ${heartbeat.agents}, ${arriving.clockOffsetMs},
-      ${earlier}::jsonb, ${watch}::jsonb, ${schedule}::jsonb)
+      ${earlier}::jsonb, ${watch}::jsonb, ${schedule}::jsonb, ${trust}::jsonb)
     on conflict (customer, product) do update set
       started_at = case when p.start = excluded.start then p.started_at else now() end,
       ready_since = case when p.ready = excluded.ready then p.ready_since else now() end,
@@ -208,7 +209,8 @@ async function writeState(
       version = excluded.version, host = excluded.host, address = excluded.address,
       instance_id = excluded.instance_id, ready = excluded.ready, sending = excluded.sending,
       agents = excluded.agents, clock_offset_ms = excluded.clock_offset_ms,
-      earlier_starts = excluded.earlier_starts, watch = excluded.watch, schedule = excluded.schedule`.execute(trx);
+      earlier_starts = excluded.earlier_starts, watch = excluded.watch, schedule = excluded.schedule,
+      trust = excluded.trust`.execute(trx);
 }
 
 /** A ledger only grows within its epoch; an older report that comes late takes nothing back. */

@@ -43,7 +43,15 @@ export interface Heartbeat {
   ledgers: Ledger[];
   /** null = it did not say. */
   schedule: SendSchedule | null;
+  /** What it trusts the portal by; null = it did not say. */
+  trust: TrustReport | null;
   outcomes: DirectiveOutcome[];
+}
+
+/** By what a product knows the portal. */
+export interface TrustReport {
+  caPins: string[];
+  sshHostKeys: string[];
 }
 
 /** Three intervals without a heartbeat of the start in force: then a restored backup takes over. */

@@ -50,6 +50,7 @@ const HEARTBEAT: Heartbeat = {
   agents: null,
   ledgers: [],
   schedule: null,
+  trust: null,
   outcomes: [],
 };
 

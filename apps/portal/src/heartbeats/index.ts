@@ -16,4 +16,5 @@ export { createLastSeenWriter, type LastSeenWriter } from "./last-seen-writer.ts
 export type { Directive, DirectiveKind, KeptLedger } from "./ledger.ts";
 export { createReadHistory } from "./read-history.ts";
 export { createRecordHeartbeat } from "./record-heartbeat.ts";
+export { createTrustStore } from "./trust-store.ts";
 export { createNewsWaiters, type NewsWaiters } from "./wait-for-news.ts";

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { BATCH_LIMITS } from "@tms/link";
 import {
+  announcedTrust,
   createBatchIntake,
   createSshLogServer,
   type IdentitySource,
@@ -41,8 +42,8 @@ export function createStatusServer(core: Core, tls: Tls, dataDir: string): Fasti
         if (known === null) throw new AppError("customer.unknown", { customer });
         return known.patternRoot;
       },
-      caPem: core.authority.caPem,
-      sshHostKeys: [core.sshHostKey.fingerprint],
+      caPem: () => core.authority.caPem,
+      sshHostKeys: () => core.sshHostKey.fingerprints(),
       limits: { ...BATCH, packageBytes: core.limits.packageBytes },
       audit: core.audit,
       clock: core.clock,
@@ -55,6 +56,7 @@ export function createStatusServer(core: Core, tls: Tls, dataDir: string): Fasti
       limitsOf: async (peer) => ({ ...BATCH, ...(await core.keepLimits.told(peer)) }),
       clock: core.clock,
     }),
+    trust: () => announcedTrust(core.authority, core.sshHostKey),
     cases: caseHandlers({ putCase: core.cases.put, store: core.cases.store }),
     packages: packageHandlers({
       directory: join(dataDir, "blobs", "uploads"),
@@ -92,6 +94,6 @@ export function createLogServers(core: Core, tls: Tls, meter: PortalMeter) {
   const credentials = { check: core.customers.checkCredentials };
   const ssl = createHttpServer({ name: "log-server", log: core.log, tls: { ...tls, askClientCertificate: true } });
   registerLogServer(ssl, { identity, credentials, intake });
-  const ssh = createSshLogServer({ hostKeyPem: core.sshHostKey.privatePem, identity, credentials, intake });
+  const ssh = createSshLogServer({ hostKeyPem: () => core.sshHostKey.privatePem, identity, credentials, intake });
   return { ssl, ssh };
 }

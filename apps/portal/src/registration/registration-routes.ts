@@ -11,8 +11,9 @@ export interface RegistrationHandlerDeps {
   renewProduct: ReturnType<typeof createRenewProduct>;
   unregister: ReturnType<typeof createUnregister>;
   patternRootOf(customer: CustomerId): Promise<Sha256>;
-  caPem: string;
-  sshHostKeys: string[];
+  /** Both may roll over while the server runs. */
+  caPem(): string;
+  sshHostKeys(): string[];
   limits: RegisterAnswer["limits"];
   audit: Audit;
   clock: Clock;
@@ -53,8 +54,8 @@ export function registrationHandlers(deps: RegistrationHandlerDeps) {
         product: registered.product,
         customer,
         certificate: registered.certificatePem,
-        ca: deps.caPem,
-        sshHostKeys: deps.sshHostKeys,
+        ca: deps.caPem(),
+        sshHostKeys: deps.sshHostKeys(),
         patternRoot: await deps.patternRootOf(customer),
         serverTime: deps.clock.now().toISOString(),
         limits: deps.limits,
@@ -77,8 +78,8 @@ export function registrationHandlers(deps: RegistrationHandlerDeps) {
         product,
         customer,
         certificate: certificatePem,
-        ca: deps.caPem,
-        sshHostKeys: deps.sshHostKeys,
+        ca: deps.caPem(),
+        sshHostKeys: deps.sshHostKeys(),
         serverTime: deps.clock.now().toISOString(),
         limits: deps.limits,
       };

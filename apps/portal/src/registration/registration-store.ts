@@ -28,7 +28,7 @@ const COLUMNS = sql`customer, id, kind, name, host, version, address, email, ins
   ssh_fingerprint, signing_key, certificate_serial, certificate_not_after, registered_at, ended_at, ended_by, cloned_at,
   renewed_times`;
 
-export function createRegistrationStore(db: Databases): RegistrationStore {
+export function createRegistrationStore(db: Pick<Databases, "app" | "provider">): RegistrationStore {
   const anywhere = (condition: RawBuilder<unknown>) =>
     inProvider(db.provider, async (trx) => {
       const { rows } = await sql<Row>`select ${COLUMNS} from registration_products where ${condition}`.execute(trx);

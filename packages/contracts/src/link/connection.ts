@@ -35,6 +35,8 @@ export const enrolmentTokenSchema = z.object({
     .min(1)
     .max(8),
   caPin: sha256Schema,
+  /** While a CA rolls over: all that may be met, `caPin` among them. */
+  caPins: z.array(sha256Schema).min(1).max(4).optional(),
   id: z.string().regex(/^[0-9a-f-]{36}$/),
   secret: z.string().min(32).max(128),
   customer: customerIdSchema,

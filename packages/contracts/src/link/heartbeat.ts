@@ -3,6 +3,7 @@ import { z } from "zod";
 import { route } from "../route.ts";
 import { base64Schema, countSchema, directiveIdSchema, epochSchema, instantSchema, sha256Schema } from "../scalars.ts";
 import { linkVersionSchema } from "./registration.ts";
+import { trustAnnouncementSchema, trustReportSchema } from "./trust.ts";
 
 export const streamSchema = z.enum(STREAMS);
 
@@ -73,6 +74,8 @@ export const heartbeatRequestSchema = z.object({
   outcomes: z.array(directiveOutcomeSchema).max(256),
   /** When logs leave, by the lower party's own clock; absent = at once. */
   schedule: sendScheduleSchema.optional(),
+  /** Absent = it cannot take up another CA or SSH host key by itself. */
+  trust: trustReportSchema.optional(),
   waitSeconds: z.int().min(0).max(50),
 });
 export type HeartbeatRequest = z.infer<typeof heartbeatRequestSchema>;
@@ -114,6 +117,8 @@ export const heartbeatAnswerSchema = z.object({
       requestsPerSecond: z.number().positive(),
     })
     .optional(),
+  /** In every answer until the request's own `trust` says the same. */
+  trust: trustAnnouncementSchema.optional(),
 });
 export type HeartbeatAnswer = z.infer<typeof heartbeatAnswerSchema>;
 

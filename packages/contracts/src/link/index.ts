@@ -89,3 +89,4 @@ export {
   testAnswerSchema,
   testRequestSchema,
 } from "./registration.ts";
+export { type TrustAnnouncement, type TrustReport, trustAnnouncementSchema, trustReportSchema } from "./trust.ts";

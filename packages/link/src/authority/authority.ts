@@ -1,37 +1,53 @@
-import "reflect-metadata";
-import { randomBytes, webcrypto } from "node:crypto";
+import { createPrivateKey, X509Certificate } from "node:crypto";
 import { mkdir } from "node:fs/promises";
-import { isIP } from "node:net";
 import { join } from "node:path";
-import * as x509 from "@peculiar/x509";
-import { STATEMENTS_URI } from "@tms/contracts";
-import { AppError, type Clock, type CustomerId, type ProductId, type Sha256 } from "@tms/records";
+import { AppError, type Clock, type CustomerId, type ProductId, type Sha256, systemClock } from "@tms/records";
+import type { Disk } from "../disk/disk.ts";
+import { nodeDisk } from "../disk/node-disk.ts";
+import {
+  type CaPair,
+  type IssuedClient,
+  type Issuer,
+  issueClient,
+  issueServer,
+  issueSigner,
+  makeCa,
+  openIssuer,
+} from "./issue-certificates.ts";
 import { readIfThere, writeDurably } from "./private-file.ts";
-import { hashOfSpki, spkiOfCertificate } from "./spki.ts";
+import { type CaRoll, ROLL_FILES, readCaRoll } from "./roll-record.ts";
+import { spkiOfCertificate } from "./spki.ts";
 
-// The certificate authority of an upper party: it certifies servers and the keys of registered products.
-// CA and server certificates are P-256, because Chromium refuses an Ed25519 server certificate.
+// The certificate authority of an upper party: it certifies servers and the keys of registered products. It may be in the
+// middle of a roll-over (roll-record.ts); then there are two, and the phase says which of them certifies.
 
-const DAY_MS = 86_400_000;
-const CA_DAYS = 3650;
-const SERVER_DAYS = 397;
-const P256 = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" } as const;
+export const CA_KEY_FILE = "ca-key.pem";
+export const CA_FILE = "ca.pem";
 
-export interface IssuedClient {
-  certPem: string;
-  /** SHA-256 of the certified key: the product's identity from now on. */
-  spki: Sha256;
-  serial: string;
-  notAfter: Date;
+/** A CA that products may know us by. */
+export interface AuthorityInForce {
+  pin: Sha256;
+  /** Self-signed. */
+  certificatePem: string;
+  /** The same key by the CA before; null for the one that was first. */
+  crossPem: string | null;
 }
 
-/** How long before and after a statement its key's certificate is valid. */
-const SIGNER_DAYS = 1;
-
 export interface Authority {
-  caPem: string;
-  /** What connection details and enrolment tokens pin. */
-  spkiPin: Sha256;
+  /** All CAs in force, the one that certifies first. */
+  readonly caPem: string;
+  /** Of the CA whose files are the present ones; the older of two. */
+  readonly spkiPin: Sha256;
+  /** The CA that certifies now. */
+  readonly certifying: { pin: Sha256; caPem: string };
+  /** What connection details and enrolment tokens pin: all in force, the older one first. */
+  pins(): Sha256[];
+  /** All in force, the older one first. */
+  inForce(): AuthorityInForce[];
+  /** Differs as soon as a listener's certificate is to be issued anew. */
+  generation(): string;
+  /** Whether a roll-over went on since the last look; what is in force then is what lies on the disk. */
+  look(): Promise<"same" | "changed">;
   /** Makes a key and a certificate for a listener; `certPem` holds the CA behind it, so that a pin can be checked. */
   issueServer(request: { hosts: readonly string[] }): Promise<{ keyPem: string; certPem: string }>;
   /** @throws {AppError} `link.csr_invalid` */
@@ -45,166 +61,130 @@ export interface Authority {
   issueSigner(request: { publicSpki: Uint8Array }): Promise<string>;
 }
 
-/** Opens the authority in `directory`, or makes it there on first use. The key file is 0600. */
+/**
+ * Opens the authority in `directory`, or makes it there on first use. The key file is 0600.
+ *
+ * @throws {AppError} `roll.record_unreadable`, `roll.keys_differ`
+ */
 export async function createAuthority(options: { directory: string; name: string; clock: Clock }): Promise<Authority> {
-  await mkdir(options.directory, { recursive: true, mode: 0o700 });
-  const { keyPem, caPem } = await openOrMake(options);
-  const key = await importPrivateKey(keyPem);
-  const certificate = new x509.X509Certificate(caPem);
+  const { directory, clock } = options;
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  await settleCaRoll(directory);
+  await makeIfMissing(options);
+  let now = await readState(directory, clock);
   return {
-    caPem,
-    spkiPin: spkiOfCertificate(caPem),
-    issueServer: (request) => issueServer({ ...request, key, certificate, caPem, clock: options.clock }),
-    issueClient: (request) => issueClient({ ...request, key, certificate, clock: options.clock }),
-    issueSigner: (request) => issueSigner({ ...request, key, certificate, clock: options.clock }),
+    get caPem() {
+      return [now.issuerPem, ...now.bundle.filter((pem) => pem !== now.issuerPem)].join("");
+    },
+    get spkiPin() {
+      return spkiOfCertificate(now.present.caPem);
+    },
+    get certifying() {
+      const caPem = now.issuerPem;
+      return { pin: spkiOfCertificate(caPem), caPem };
+    },
+    pins: () => now.authorities.map(({ pin }) => pin),
+    inForce: () => now.authorities,
+    generation: () => now.generation,
+    async look() {
+      const found = await readState(directory, clock);
+      const isSame = found.generation === now.generation && found.bundle.join() === now.bundle.join();
+      now = found;
+      return isSame ? "same" : "changed";
+    },
+    issueServer: (request) => issueServer({ ...request, ...now.issuer, chainPem: now.chainPem }),
+    issueClient: (request) => issueClient({ ...request, ...now.issuer }),
+    issueSigner: (request) => issueSigner({ ...request, ...now.issuer }),
   };
 }
 
-/** The SAN URI that names customer and product in a client certificate. */
-export function productUri(customer: CustomerId, product: ProductId): string {
-  return `urn:tms:customer:${customer}:product:${product}`;
+/**
+ * Puts a retired CA's successor into the present one's files, and forgets the roll-over (R2). Nothing happens before that
+ * point, and nothing after it.
+ */
+export async function settleCaRoll(directory: string, disk: Disk = nodeDisk): Promise<void> {
+  const roll = await readCaRoll(directory);
+  if (roll?.phase !== "retired") return;
+  await writeDurably(join(directory, CA_KEY_FILE), roll.next.keyPem, disk);
+  await writeDurably(join(directory, CA_FILE), roll.next.caPem, disk);
+  await disk.remove(join(directory, ROLL_FILES.ca));
+  await disk.syncDirectory(directory);
 }
 
-async function openOrMake(options: { directory: string; name: string; clock: Clock }) {
-  const keyPath = join(options.directory, "ca-key.pem");
-  const certificatePath = join(options.directory, "ca.pem");
-  const [keyPem, caPem] = [await readIfThere(keyPath), await readIfThere(certificatePath)];
-  if (keyPem !== null && caPem !== null) return { keyPem, caPem };
-  const keys = await makeKeys();
-  const now = options.clock.now();
-  const made = await x509.X509CertificateGenerator.createSelfSigned({
-    serialNumber: newSerial(),
-    name: [{ CN: [options.name] }],
-    notBefore: new Date(now.getTime() - DAY_MS),
-    notAfter: new Date(now.getTime() + CA_DAYS * DAY_MS),
-    signingAlgorithm: P256,
-    keys,
-    extensions: [
-      new x509.BasicConstraintsExtension(true, 0, true),
-      new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
-      await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
-    ],
-  });
-  const pem = await exportPrivateKey(keys.privateKey);
-  await writeDurably(keyPath, pem);
-  await writeDurably(certificatePath, `${made.toString("pem")}\n`);
-  return { keyPem: pem, caPem: `${made.toString("pem")}\n` };
-}
-
-interface Issuer {
-  key: webcrypto.CryptoKey;
-  certificate: x509.X509Certificate;
-  clock: Clock;
-}
-
-async function issueServer(request: Issuer & { hosts: readonly string[]; caPem: string }) {
-  const keys = await makeKeys();
-  const now = request.clock.now();
-  const names = request.hosts.map((host) => ({ type: isIP(host) ? ("ip" as const) : ("dns" as const), value: host }));
-  const certificate = await x509.X509CertificateGenerator.create({
-    serialNumber: newSerial(),
-    subject: [{ CN: [request.hosts[0] ?? "localhost"] }],
-    issuer: request.certificate.subject,
-    notBefore: new Date(now.getTime() - DAY_MS),
-    notAfter: new Date(now.getTime() + SERVER_DAYS * DAY_MS),
-    signingAlgorithm: P256,
-    publicKey: keys.publicKey,
-    signingKey: request.key,
-    extensions: [
-      new x509.BasicConstraintsExtension(false, undefined, true),
-      new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
-      new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.serverAuth]),
-      new x509.SubjectAlternativeNameExtension(names),
-      await x509.AuthorityKeyIdentifierExtension.create(request.certificate.publicKey),
-    ],
-  });
-  return {
-    keyPem: await exportPrivateKey(keys.privateKey),
-    certPem: `${certificate.toString("pem")}\n${request.caPem}`,
-  };
-}
-
-async function issueClient(
-  request: Issuer & { csrPem: string; customer: CustomerId; product: ProductId; days: number },
-): Promise<IssuedClient> {
-  const asked = await readRequest(request.csrPem);
-  const now = request.clock.now();
-  // X.509 keeps whole seconds; the table must hold the same instant.
-  const notAfter = new Date(Math.floor((now.getTime() + request.days * DAY_MS) / 1000) * 1000);
-  const serial = newSerial();
-  const certificate = await x509.X509CertificateGenerator.create({
-    serialNumber: serial,
-    subject: [{ CN: [request.product] }],
-    issuer: request.certificate.subject,
-    notBefore: new Date(now.getTime() - DAY_MS),
-    notAfter,
-    signingAlgorithm: P256,
-    publicKey: asked.publicKey,
-    signingKey: request.key,
-    extensions: [
-      new x509.BasicConstraintsExtension(false, undefined, true),
-      new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
-      new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.clientAuth]),
-      new x509.SubjectAlternativeNameExtension([{ type: "url", value: productUri(request.customer, request.product) }]),
-      await x509.AuthorityKeyIdentifierExtension.create(request.certificate.publicKey),
-    ],
-  });
-  const spki = hashOfSpki(new Uint8Array(asked.publicKey.rawData));
-  return { certPem: `${certificate.toString("pem")}\n`, spki, serial, notAfter };
-}
-
-async function issueSigner(request: Issuer & { publicSpki: Uint8Array }): Promise<string> {
-  const now = request.clock.now();
-  const publicKey = await webcrypto.subtle.importKey("spki", request.publicSpki, "Ed25519", true, ["verify"]);
-  const certificate = await x509.X509CertificateGenerator.create({
-    serialNumber: newSerial(),
-    subject: [{ CN: ["statements"] }],
-    issuer: request.certificate.subject,
-    notBefore: new Date(now.getTime() - SIGNER_DAYS * DAY_MS),
-    notAfter: new Date(now.getTime() + SIGNER_DAYS * DAY_MS),
-    signingAlgorithm: P256,
-    publicKey,
-    signingKey: request.key,
-    extensions: [
-      new x509.BasicConstraintsExtension(false, undefined, true),
-      new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
-      new x509.SubjectAlternativeNameExtension([{ type: "url", value: STATEMENTS_URI }]),
-      await x509.AuthorityKeyIdentifierExtension.create(request.certificate.publicKey),
-    ],
-  });
-  return `${certificate.toString("pem")}\n`;
-}
-
-async function readRequest(csrPem: string): Promise<x509.Pkcs10CertificateRequest> {
-  let valid = false;
-  try {
-    const request = new x509.Pkcs10CertificateRequest(csrPem);
-    valid = await request.verify();
-    if (valid) return request;
-  } catch (error) {
-    throw new AppError("link.csr_invalid", {}, { cause: error });
+/** The present CA of a directory that has one. @throws {AppError} `store.never_made`, `roll.keys_differ` */
+export async function readPresentCa(directory: string): Promise<CaPair> {
+  const keyPem = await readIfThere(join(directory, CA_KEY_FILE));
+  const caPem = await readIfThere(join(directory, CA_FILE));
+  if (keyPem === null || caPem === null) throw new AppError("store.never_made", { missing: directory });
+  if (!new X509Certificate(caPem).checkPrivateKey(createPrivateKey(keyPem))) {
+    throw new AppError("roll.keys_differ", { directory });
   }
-  throw new AppError("link.csr_invalid", { valid });
+  return { keyPem, caPem };
 }
 
-function newSerial(): string {
-  const bytes = randomBytes(16);
-  // A set top bit would make the number negative, which OpenSSL refuses.
-  bytes[0] = ((bytes[0] ?? 0) & 0x7f) | 0x01;
-  return bytes.toString("hex");
+/** By which CAs the upper party of this directory may be met; reads alone. @throws {AppError} as `readPresentCa` */
+export async function readCaPins(directory: string): Promise<Sha256[]> {
+  return (await readState(directory, systemClock)).authorities.map(({ pin }) => pin);
 }
 
-function makeKeys(): Promise<webcrypto.CryptoKeyPair> {
-  return webcrypto.subtle.generateKey(P256, true, ["sign", "verify"]) as Promise<webcrypto.CryptoKeyPair>;
+async function makeIfMissing(options: { directory: string; name: string; clock: Clock }): Promise<void> {
+  const keyPath = join(options.directory, CA_KEY_FILE);
+  const certificatePath = join(options.directory, CA_FILE);
+  if ((await readIfThere(keyPath)) !== null && (await readIfThere(certificatePath)) !== null) return;
+  const made = await makeCa({ commonName: options.name }, options.clock);
+  await writeDurably(keyPath, made.keyPem);
+  await writeDurably(certificatePath, made.caPem);
 }
 
-async function exportPrivateKey(key: webcrypto.CryptoKey): Promise<string> {
-  const der = Buffer.from(await webcrypto.subtle.exportKey("pkcs8", key));
-  const lines = der.toString("base64").match(/.{1,64}/g) ?? [];
-  return `-----BEGIN PRIVATE KEY-----\n${lines.join("\n")}\n-----END PRIVATE KEY-----\n`;
+interface State {
+  present: CaPair;
+  authorities: AuthorityInForce[];
+  /** Self-signed, the older one first. */
+  bundle: string[];
+  issuerPem: string;
+  issuer: Issuer;
+  /** Behind a listener's certificate. */
+  chainPem: string;
+  generation: string;
 }
 
-async function importPrivateKey(pem: string): Promise<webcrypto.CryptoKey> {
-  const der = Buffer.from(pem.replace(/-----[^-]+-----|\s/g, ""), "base64");
-  return webcrypto.subtle.importKey("pkcs8", der, P256, true, ["sign"]);
+/** Somebody may take the next step between two reads; the record tells. */
+const MAX_READS = 5;
+
+async function readState(directory: string, clock: Clock): Promise<State> {
+  for (let reads = 1; ; reads += 1) {
+    const before = await readCaRoll(directory);
+    const [present] = await Promise.allSettled([readPresentCa(directory)]);
+    const roll = await readCaRoll(directory);
+    const isWhole = JSON.stringify(before) === JSON.stringify(roll);
+    if (isWhole && present.status === "fulfilled") return stateOf(present.value, roll, clock);
+    // Its files are being written; the record has the bytes.
+    if (isWhole && roll?.phase === "retired") return stateOf(roll.next, roll, clock);
+    if (isWhole && present.status === "rejected") throw present.reason;
+    if (reads >= MAX_READS) throw new AppError("roll.keys_differ", { directory });
+  }
+}
+
+async function stateOf(read: CaPair, roll: CaRoll | null, clock: Clock): Promise<State> {
+  const isOver = roll?.phase === "retired";
+  const present = isOver ? roll.next : read;
+  const next = isOver ? null : (roll?.next ?? null);
+  const inForce = (caPem: string, crossPem: string | null) => ({
+    pin: spkiOfCertificate(caPem),
+    certificatePem: caPem,
+    crossPem,
+  });
+  const authorities = [inForce(present.caPem, null), ...(next === null ? [] : [inForce(next.caPem, next.crossPem)])];
+  const certifying = roll?.phase === "switched" && next !== null ? next : null;
+  const issuer = certifying ?? present;
+  return {
+    present,
+    authorities,
+    bundle: authorities.map(({ certificatePem }) => certificatePem),
+    issuerPem: issuer.caPem,
+    issuer: await openIssuer(issuer, clock),
+    // The next CA's own certificate is not shown: who has the old pin alone must find it in the chain, and goes by the cross.
+    chainPem: certifying === null ? present.caPem : certifying.crossPem + present.caPem,
+    generation: spkiOfCertificate(issuer.caPem) + (certifying === null ? "" : " by the one before"),
+  };
 }

@@ -15,3 +15,8 @@ export function hashOfSpki(spkiDer: Uint8Array): Sha256 {
 export function spkiOfKey(pem: string): Sha256 {
   return hashOfSpki(createPublicKey(pem).export({ type: "spki", format: "der" }));
 }
+
+/** The certificates of a bundle, each in PEM. */
+export function certificatesIn(bundle: string): string[] {
+  return bundle.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
+}

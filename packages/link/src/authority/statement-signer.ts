@@ -25,7 +25,7 @@ export async function createStatementSigner(directory: string, authority: Author
   return {
     async sign(bytes) {
       const certPem = await authority.issueSigner({ publicSpki });
-      return { signed: sealBytes(keyPem, bytes), certificates: [certPem, authority.caPem] };
+      return { signed: sealBytes(keyPem, bytes), certificates: [certPem, authority.certifying.caPem] };
     },
   };
 }

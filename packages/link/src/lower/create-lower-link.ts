@@ -1,11 +1,13 @@
 import { createApiClient } from "@tms/contracts";
-import { linkRenew } from "@tms/contracts/link";
+import { linkRenew, type TrustReport } from "@tms/contracts/link";
 import { systemTimers } from "@tms/records";
 import type { LogServerAddress } from "./batch-transport.ts";
 import { createBatchTransport } from "./create-batch-transport.ts";
 import { type Address, hostInUrl } from "./dial/address.ts";
 import { type Dial, dialDirectly } from "./dial/dial.ts";
 import type { Paces } from "./dial/paced-socket.ts";
+import { createTrustUpkeep } from "./keep-trust.ts";
+import { KeptIdentity } from "./kept-identity.ts";
 import { Line, type LineParts } from "./line.ts";
 import { errorOfApi, fetchOver } from "./link-http.ts";
 import { LinkMemory } from "./link-memory.ts";
@@ -14,7 +16,8 @@ import type { LowerKeys } from "./lower-keys.ts";
 import { composeLowerLink, type LinkDeps, type LowerLink } from "./lower-link.ts";
 import type { StoredIdentity } from "./register-lower.ts";
 import { createRenewal } from "./renewal.ts";
-import { createTlsAgent } from "./tls-client.ts";
+import { createTlsAgent, dialTls } from "./tls-client.ts";
+import { trustOf } from "./trust.ts";
 
 export interface LowerLinkDeps extends LinkDeps {
   keys: LowerKeys;
@@ -24,6 +27,8 @@ export interface LowerLinkDeps extends LinkDeps {
   logServer: LogServerAddress | null;
   /** Default: directly. */
   dial?: Dial;
+  /** What the upper party is trusted by: at the start, and whenever it changes. */
+  onTrust?(trust: TrustReport): void;
   /** The clocks that `dial` counts by; downloads ask by them. */
   paces?: Paces;
 }
@@ -34,7 +39,10 @@ const RENEW_TIMEOUT_MS = 30_000;
 export function createLowerLink(deps: LowerLinkDeps): LowerLink {
   const memory = LinkMemory.open(deps.keys.directory);
   const baseUrl = `https://${hostInUrl(deps.statusServer.host)}:${deps.statusServer.port}`;
+  const identity = new KeptIdentity(deps.identity, { directory: deps.keys.directory });
   const line = new Line(openLine(deps, deps.identity));
+  const changeOver = (next: StoredIdentity) => line.changeOver(openLine(deps, next));
+  deps.onTrust?.(trustOf(deps.identity));
   const client = createApiClient(
     { renew: linkRenew },
     { baseUrl, fetch: fetchOver(line.requests, { timeoutMs: RENEW_TIMEOUT_MS }) },
@@ -51,19 +59,40 @@ export function createLowerLink(deps: LowerLinkDeps): LowerLink {
     }),
     renewal: createRenewal({
       keys: deps.keys,
-      identity: deps.identity,
+      identity,
       ask: (body) =>
         client.renew({ body }).catch((error: unknown) => {
           throw errorOfApi(error);
         }),
-      changeOver: (identity) => line.changeOver(openLine(deps, identity)),
+      changeOver,
       onFailure: (error) => deps.log.warn({ code: error.code, details: error.details }, "the renewal failed"),
       timers: systemTimers,
       random: deps.random ?? Math.random,
     }),
+    trust: createTrustUpkeep({
+      identity,
+      prove: (caPem) => meetServers(deps, caPem),
+      changeOver,
+      onChange: (trust) => {
+        deps.log.info({ caPins: trust.caPins, sshHostKeys: trust.sshHostKeys }, "the upper party is trusted by these");
+        deps.onTrust?.(trust);
+      },
+      onFailure: (error) =>
+        deps.log.warn({ code: error.code, details: error.details }, "a CA that is announced no longer is kept"),
+      timers: systemTimers,
+    }),
     timers: systemTimers,
     close: () => line.close(),
   });
+}
+
+/** Shakes hands with every TLS server that we speak to, trusting these CAs alone. */
+async function meetServers(deps: LowerLinkDeps, caPem: string): Promise<void> {
+  const { statusServer, logServer, dial = dialDirectly } = deps;
+  for (const server of [statusServer, ...(logServer?.protocol === "ssl" ? [logServer] : [])]) {
+    const socket = await dialTls({ host: server.host, port: server.port }, { caPem }, { dial });
+    socket.destroy();
+  }
 }
 
 /** Connections with the keys and the certificate that are in force. */

@@ -5,6 +5,7 @@ import {
   type HeartbeatRequest,
   linkHeartbeat,
   type StreamReport,
+  type TrustReport,
 } from "@tms/contracts/link";
 import { AppError, type Clock, type ProductId, type Stream, type Timers } from "@tms/records";
 import { positionText, signBytes } from "@tms/signing";
@@ -34,6 +35,8 @@ export interface HeartbeatDeps {
   describe(): LowerDescription;
   reports(): SpoolReport[];
   schedule(): HeartbeatRequest["schedule"];
+  /** What the upper party is trusted by; null = nothing is said of it. */
+  trust(): TrustReport | null;
   /** Before a request: whatever `onAnswer` needs to judge how old the answer is. */
   onSending(): void;
   onAnswer(answer: HeartbeatAnswer): Promise<void>;
@@ -179,6 +182,7 @@ export class HeartbeatLoop {
 
   #request(of: { waitSeconds: number; counter: number; outcomes: DirectiveOutcome[] }): HeartbeatRequest {
     const { memory } = this.#deps;
+    const trust = this.#deps.trust();
     return {
       v: "link/1",
       start: memory.start,
@@ -190,6 +194,7 @@ export class HeartbeatLoop {
       schedule: this.#deps.schedule(),
       streams: this.#deps.reports().map((report) => this.#sign(report)),
       outcomes: of.outcomes,
+      ...(trust === null ? {} : { trust }),
       waitSeconds: of.waitSeconds,
     };
   }

@@ -47,3 +47,4 @@ export {
   type SpoolReport,
 } from "./spool/spool-port.ts";
 export { type LaneReports, type TestSettings, testConnection } from "./test-connection.ts";
+export { trustOf } from "./trust.ts";

@@ -2,6 +2,7 @@ import type { Directive, DirectiveOutcome, HeartbeatAnswer } from "@tms/contract
 import { AppError, type Clock, type DirectiveId, ERRORS, type Timers } from "@tms/records";
 import type { BatchTransport } from "./batch-transport.ts";
 import { type HeartbeatDeps, HeartbeatLoop, type LowerDescription } from "./heartbeat-loop.ts";
+import type { TrustUpkeep } from "./keep-trust.ts";
 import type { LinkMemory } from "./link-memory.ts";
 import { backoffMs, isPassingFailure } from "./link-outcome.ts";
 import type { LinkRequest } from "./link-request.ts";
@@ -75,6 +76,8 @@ export interface LinkParts {
   request: LinkRequest;
   /** Absent where keys have no end. */
   renewal?: Renewal;
+  /** Absent where the upper party is not known by a CA. */
+  trust?: TrustUpkeep;
   timers: Timers;
   /** Closes the line. */
   close(): Promise<void>;
@@ -133,6 +136,7 @@ class Link implements LowerLink {
       describe: () => deps.describe(),
       reports: () => deps.spool.report(),
       schedule: () => scheduleReport(this.#schedule.state()),
+      trust: () => parts.trust?.report() ?? null,
       onSending: () => {
         this.#movedAtSending = this.#sender?.moved ?? Number.NaN;
       },
@@ -224,6 +228,19 @@ class Link implements LowerLink {
     if (back) this.#sender?.wake();
     this.#parts.renewal?.consider(answer.serverTime, this.#beforeNewKeys);
     for (const directive of answer.directives) await this.#dispatch(directive, answer.serverTime);
+    if (answer.trust !== undefined) await this.#takeTrust(answer.trust);
+  }
+
+  /** A heartbeat that announces what we do not take is a heartbeat all the same. */
+  async #takeTrust(announced: NonNullable<HeartbeatAnswer["trust"]>): Promise<void> {
+    try {
+      await this.#parts.trust?.take(announced);
+      // A server that was met under an unknown key may be met under a known one now.
+      this.#sender?.wake();
+    } catch (error) {
+      this.#deps.log.warn({ err: error }, "the announced keys of the upper party were not taken");
+      this.#noteError(error instanceof AppError ? error : new AppError("server.internal", {}, { cause: error }));
+    }
   }
 
   /** We stand behind a start that the upper party knows: our epochs are of the past and never go on (I5). */

@@ -4,9 +4,9 @@ import { createApiClient } from "@tms/contracts";
 import { linkRegister, type RegisterAnswer, type RegisterRequest } from "@tms/contracts/link";
 import { AppError, type CustomerId, type EndpointId, type ProductId, type Sha256 } from "@tms/records";
 import { publicSpkiOf } from "@tms/signing";
-import { productUri } from "../authority/authority.ts";
+import { productUri } from "../authority/issue-certificates.ts";
 import { readIfThere, writeDurably } from "../authority/private-file.ts";
-import { spkiOfCertificate, spkiOfKey } from "../authority/spki.ts";
+import { certificatesIn, spkiOfCertificate, spkiOfKey } from "../authority/spki.ts";
 import type { Disk } from "../disk/disk.ts";
 import { makeCertificateRequest } from "./certificate-request.ts";
 import { type Address, hostInUrl } from "./dial/address.ts";
@@ -23,12 +23,13 @@ export interface StoredIdentity {
   customer: CustomerId;
   endpoint: EndpointId | null;
   certificatePem: string;
+  /** The CAs that are trusted, one behind the other (trust.ts). */
   caPem: string;
   /** OpenSSH fingerprints of the log server's host keys. */
   sshHostKeys: string[];
   patternRoot: Sha256;
   pinned: boolean;
-  /** SPKI hash of the CA that was trusted at registration. */
+  /** SPKI hash of the CA that was met at registration; what is trusted now is in `caPem`. */
   caSpki: Sha256;
   registeredAt: string;
   certificateNotAfter: string;
@@ -109,11 +110,11 @@ export async function registerLower(options: RegisterLowerOptions): Promise<Stor
  */
 export function checkCertificate(
   answer: Pick<RegisterAnswer, "certificate" | "ca" | "customer" | "product">,
-  ours: { tlsPrivatePem: string; caSpki: Sha256 },
+  ours: { tlsPrivatePem: string; caPins: readonly Sha256[] },
 ): { notAfter: string } {
-  const bundle = answer.ca.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
-  // The bundle may announce the next CA, but it must hold the one that was pinned.
-  if (!bundle.some((pem) => spkiOfCertificate(pem) === ours.caSpki)) {
+  const bundle = certificatesIn(answer.ca);
+  // The bundle may hold another CA beside it, before or after a roll-over.
+  if (!bundle.some((pem) => ours.caPins.includes(spkiOfCertificate(pem)))) {
     throw new AppError("link.pin_mismatch", { reason: "the answered CA bundle lacks the pinned CA" });
   }
   const certificate = new X509Certificate(answer.certificate);
@@ -163,13 +164,16 @@ function checkAnswer(
   if (answer.patternRoot !== options.patternRoot) {
     throw new AppError("link.pattern_root_mismatch", { pinned: options.patternRoot, answered: answer.patternRoot });
   }
-  const certificate = checkCertificate(answer, { tlsPrivatePem, caSpki: authority.spki });
+  const certificate = checkCertificate(answer, { tlsPrivatePem, caPins: [authority.spki] });
+  // Of an answer no more is trusted than what was pinned before; a next CA comes by heartbeat, vouched for by its forerunner.
+  const pins = [authority.spki, ...options.caPins];
+  const trusted = certificatesIn(answer.ca).filter((pem) => pins.includes(spkiOfCertificate(pem)));
   return {
     product: answer.product,
     customer: answer.customer,
     endpoint: answer.endpoint ?? null,
     certificatePem: answer.certificate,
-    caPem: answer.ca,
+    caPem: trusted.map((pem) => `${pem}\n`).join(""),
     sshHostKeys: answer.sshHostKeys,
     patternRoot: options.patternRoot,
     pinned: authority.pinned,

@@ -1,12 +1,12 @@
 import { cp, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { AppError, type Clock, type DirectiveId, newId, systemTimers } from "@tms/records";
-import { ChaosProxy, FakeAgent, FakePortal, makeThreatEvent } from "@tms/testkit";
+import { type Clock, type DirectiveId, newId, systemTimers } from "@tms/records";
+import { ChaosProxy, DyingDisk, FakeAgent, FakePortal, Killed, makeThreatEvent } from "@tms/testkit";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { spkiOfCertificate, spkiOfKey } from "../authority/spki.ts";
 import type { Disk } from "../disk/disk.ts";
-import { nodeDisk } from "../disk/node-disk.ts";
+import { KeptIdentity } from "./kept-identity.ts";
 import { callLink, problemFrom } from "./link-http.ts";
 import { createLowerKeys } from "./lower-keys.ts";
 import { identityInForce } from "./register-lower.ts";
@@ -148,32 +148,6 @@ describe("an expired certificate", () => {
   });
 });
 
-/** Dies at its n-th change; what was done before stays. */
-class DyingDisk {
-  left: number;
-  readonly disk: Disk;
-
-  constructor(left: number) {
-    this.left = left;
-    const dying =
-      <Args extends unknown[], Out>(work: (...args: Args) => Promise<Out>) =>
-      async (...args: Args): Promise<Out> => {
-        if (this.left === 0) throw new Killed("link.timeout", { reason: "killed" });
-        this.left -= 1;
-        return work(...args);
-      };
-    this.disk = {
-      ...nodeDisk,
-      open: dying((path: string, how: "read" | "overwrite" | "create") => nodeDisk.open(path, how)),
-      rename: dying((from: string, to: string) => nodeDisk.rename(from, to)),
-      remove: dying((path: string) => nodeDisk.remove(path)),
-      syncDirectory: dying((path: string) => nodeDisk.syncDirectory(path)),
-    };
-  }
-}
-
-class Killed extends AppError {}
-
 /** One try to renew over this disk, as a process that may die anywhere in it. @returns whether it came to its end. */
 async function tryToRenew(
   portal: FakePortal,
@@ -189,7 +163,10 @@ async function tryToRenew(
   });
   const renewal = createRenewal({
     keys,
-    identity,
+    identity: new KeptIdentity(identity, {
+      directory: keys.directory,
+      ...(how.disk === undefined ? {} : { disk: how.disk }),
+    }),
     ask: async (body) => {
       const answer = await callLink(line, {
         method: "POST",

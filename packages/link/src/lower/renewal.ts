@@ -2,10 +2,12 @@ import type { RenewAnswer, RenewRequest } from "@tms/contracts/link";
 import { AppError, type Timers } from "@tms/records";
 import type { Disk } from "../disk/disk.ts";
 import { makeCertificateRequest } from "./certificate-request.ts";
+import type { KeptIdentity } from "./kept-identity.ts";
 import { asLinkError, backoffMs } from "./link-outcome.ts";
 import { adoptKeys, type LowerKeys, makeRenewableKeys, publicSshText } from "./lower-keys.ts";
-import { checkCertificate, type StoredIdentity, storeIdentity } from "./register-lower.ts";
+import { checkCertificate, type StoredIdentity } from "./register-lower.ts";
 import { dropRenewalKeys, openRenewalKeys, settleRenewal } from "./renewal-keys.ts";
+import { trustOf } from "./trust.ts";
 
 // A lower party renews its certificate, each time with new keys (see renewal-keys.ts for what a crash leaves).
 // The upper party keeps the old key valid until it sees the new one, so the new one is used only once it is in force here;
@@ -24,7 +26,7 @@ export interface Renewal {
 
 export interface RenewalDeps {
   keys: LowerKeys;
-  identity: StoredIdentity;
+  identity: KeptIdentity;
   /** Over the line as it is, with the old key. */
   ask(body: RenewRequest): Promise<RenewAnswer>;
   /** The line changes over: what is sent from here on is sent with the new keys. */
@@ -40,7 +42,6 @@ const FIRST_PAUSE_MS = 5_000;
 const FACTOR_MS = 60;
 
 export function createRenewal(deps: RenewalDeps): Renewal {
-  let { identity } = deps;
   let running: Promise<void> | null = null;
   let failures = 0;
   let notBeforeMs = 0;
@@ -60,8 +61,7 @@ export function createRenewal(deps: RenewalDeps): Renewal {
         if (isUseless) await dropRenewalKeys(keys.directory, disk);
         throw error;
       });
-    identity = renewedIdentity(identity, answer, fresh.tlsPrivatePem);
-    await storeIdentity(keys.directory, identity, disk);
+    const identity = await deps.identity.change((before) => renewedIdentity(before, answer, fresh.tlsPrivatePem));
     adoptKeys(keys, fresh);
     beforeUse();
     deps.changeOver(identity);
@@ -78,7 +78,7 @@ export function createRenewal(deps: RenewalDeps): Renewal {
   return {
     renew,
     consider(serverTime, beforeUse) {
-      if (!isRenewalDue(identity, serverTime) || running !== null) return;
+      if (!isRenewalDue(deps.identity.current, serverTime) || running !== null) return;
       if (deps.timers.monotonicMs() < notBeforeMs) return;
       renew(beforeUse).then(
         () => {
@@ -108,14 +108,12 @@ export function isRenewalDue(
 function renewedIdentity(before: StoredIdentity, answer: RenewAnswer, tlsPrivatePem: string): StoredIdentity {
   const isSame = answer.product === before.product && answer.customer === before.customer;
   if (!isSame) throw new AppError("link.csr_invalid", { reason: "the answer names another product" });
-  const certificate = checkCertificate(answer, { tlsPrivatePem, caSpki: before.caSpki });
+  const certificate = checkCertificate(answer, { tlsPrivatePem, caPins: trustOf(before).caPins });
   return {
     ...before,
     certificatePem: answer.certificate,
     certificateIssuedAt: answer.serverTime,
     certificateNotAfter: certificate.notAfter,
-    caPem: answer.ca,
-    sshHostKeys: answer.sshHostKeys,
     limits: answer.limits,
   };
 }

@@ -6,8 +6,9 @@ import type { Address } from "./dial/address.ts";
 import { type Dial, type DialOptions, dialDirectly } from "./dial/dial.ts";
 import { blameProxy } from "./dial/open-tunnel.ts";
 
-/** What a lower party trusts and shows: the received CA bundle and nothing else. */
+/** What a lower party trusts and shows: these CAs and nothing else. */
 export interface TlsTrust {
+  /** One or several. */
   caPem: string;
   certificatePem?: string | undefined;
   privateKeyPem?: string | undefined;
@@ -27,6 +28,8 @@ export async function dialTls(
     socket: tunnel.socket,
     host: to.host,
     ca: trust.caPem,
+    // A pin may name a CA that is met as certified by the one before it: each of ours is trusted by itself.
+    allowPartialTrustChain: true,
     minVersion: "TLSv1.3",
     checkServerIdentity,
     ...clientCertificate(trust),

@@ -1,3 +1,4 @@
+export { type AnnouncedTrust, announcedTrust } from "./announce-trust.ts";
 export { answerOf, type BatchIntake, createBatchIntake, type StatedBatch } from "./batch-intake.ts";
 export {
   createDiskAdmission,

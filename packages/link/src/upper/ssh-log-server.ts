@@ -38,22 +38,16 @@ export function createSshLogServer(given: SshLogServerDeps): SshLogServer {
   const gate = new Gate(deps.limits);
   const answers = new Map<ProductId, string>();
   const sockets = new Set<Socket>();
-  const ssh = new ssh2.Server({
-    hostKeys: [deps.hostKeyPem],
-    ident: "TMS",
-    algorithms: { cipher: ["aes128-gcm@openssh.com", "aes256-gcm@openssh.com"] },
-    keepaliveInterval: 30_000,
-    keepaliveCountMax: 3,
-  });
   const entered: Socket[] = [];
   const served = new Set<Served>();
-  ssh.on("connection", (connection, info) => {
+  const onConnection = (connection: Connection, info: { ip: string; port: number }) => {
     const socket = entered.find((one) => one.remotePort === info.port && one.remoteAddress === info.ip);
     if (socket === undefined) return connection.end();
     const one = serve(connection, { socket, address: info.ip, deps, gate, answers });
     served.add(one);
     socket.once("close", () => served.delete(one));
-  });
+  };
+  const sshNow = currentServer(deps.hostKeyPem, onConnection);
   const endWatch = deps.identity.onChange((product) => {
     for (const one of [...served]) if (product === null || one.product() === product) void one.lookAgain();
   });
@@ -66,7 +60,7 @@ export function createSshLogServer(given: SshLogServerDeps): SshLogServer {
       sockets.delete(socket);
       entered.splice(entered.indexOf(socket), 1);
     });
-    ssh.injectSocket(socket);
+    sshNow().injectSocket(socket);
   });
   return {
     counts: () => gate.counts(),
@@ -85,6 +79,30 @@ export function createSshLogServer(given: SshLogServerDeps): SshLogServer {
         listener.close(() => resolve());
         for (const socket of sockets) socket.destroy();
       }),
+  };
+}
+
+/** ssh2 takes its host key once: another key is another server. Connections stay with the one that took them. */
+function currentServer(
+  hostKeyPem: () => string,
+  onConnection: (connection: Connection, info: { ip: string; port: number }) => void,
+): () => ssh2.Server {
+  const make = (pem: string) => {
+    const ssh = new ssh2.Server({
+      hostKeys: [pem],
+      ident: "TMS",
+      algorithms: { cipher: ["aes128-gcm@openssh.com", "aes256-gcm@openssh.com"] },
+      keepaliveInterval: 30_000,
+      keepaliveCountMax: 3,
+    });
+    ssh.on("connection", onConnection);
+    return { pem, ssh };
+  };
+  let now = make(hostKeyPem());
+  return () => {
+    const pem = hostKeyPem();
+    if (pem !== now.pem) now = make(pem);
+    return now.ssh;
   };
 }
 

@@ -28,7 +28,8 @@ export const SSH_LIMITS: SshLimits = {
 };
 
 export interface SshLogServerDeps {
-  hostKeyPem: string;
+  /** Asked for each connection: the key may roll over while this server runs. */
+  hostKeyPem(): string;
   identity: IdentitySource;
   credentials: CredentialCheck | null;
   intake: BatchIntake;

@@ -66,7 +66,7 @@ function registerRegistration(scope: FastifyInstance, deps: StatusServerDeps): v
 }
 
 function registerHeartbeat(scope: FastifyInstance, deps: StatusServerDeps): void {
-  const takeHeartbeat = createTakeHeartbeat({ heartbeats: deps.heartbeats, timers: systemTimers });
+  const takeHeartbeat = createTakeHeartbeat({ heartbeats: deps.heartbeats, trust: deps.trust, timers: systemTimers });
   const closing = new AbortController();
   // Fastify's forced close cuts long polls with a reset: waiters are answered first.
   scope.addHook("preClose", async () => closing.abort());

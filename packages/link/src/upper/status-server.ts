@@ -10,6 +10,7 @@ import type {
   RenewRequest,
 } from "@tms/contracts/link";
 import type { CaseId, ErrorCode } from "@tms/records";
+import type { AnnouncedTrust } from "./announce-trust.ts";
 import type { CredentialCheck, IdentitySource, Peer } from "./peer.ts";
 
 /** What became of a heartbeat beside its content (judge-start.ts). */
@@ -71,6 +72,8 @@ export interface StatusServerDeps {
   renew(peer: Peer, request: RenewRequest): Promise<RenewAnswer>;
   unregister(peer: Peer): Promise<void>;
   heartbeats: HeartbeatPort;
+  /** What heartbeats announce of our CA and SSH host key. */
+  trust(): AnnouncedTrust;
   cases: CasePort | null;
   packages: PackagePort;
   patterns: PatternPort;

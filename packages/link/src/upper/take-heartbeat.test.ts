@@ -41,6 +41,7 @@ function requestWith(change: { sealedTo?: number; signature?: string }): Heartbe
 async function makeTaking() {
   const accepted: HeartbeatRequest[] = [];
   const take = createTakeHeartbeat({
+    trust: null,
     heartbeats: {
       accept: async (_peer, request) => {
         accepted.push(request);

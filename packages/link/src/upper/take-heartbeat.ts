@@ -1,6 +1,13 @@
-import { type HeartbeatAnswer, type HeartbeatRequest, heartbeatRequestSchema } from "@tms/contracts/link";
-import { AppError, type Timers } from "@tms/records";
+import { createHash } from "node:crypto";
+import {
+  type HeartbeatAnswer,
+  type HeartbeatRequest,
+  heartbeatRequestSchema,
+  type TrustAnnouncement,
+} from "@tms/contracts/link";
+import { AppError, type ProductId, type Timers } from "@tms/records";
 import { positionText, verifyBytes } from "@tms/signing";
+import { type AnnouncedTrust, trustToTell } from "./announce-trust.ts";
 import { parseBody } from "./parse-body.ts";
 import type { Peer } from "./peer.ts";
 import type { Hearing, HeartbeatPort } from "./status-server.ts";
@@ -14,22 +21,35 @@ export interface HeartbeatCall {
 }
 
 /** Takes one heartbeat as it came in, and holds the answer back until there is news, as long as the caller asked for. */
-export function createTakeHeartbeat(deps: { heartbeats: HeartbeatPort; timers: Timers }) {
+export function createTakeHeartbeat(deps: {
+  heartbeats: HeartbeatPort;
+  /** null where nobody is known by a CA. */
+  trust: (() => AnnouncedTrust) | null;
+  timers: Timers;
+}) {
   const proofs = new Proofs();
+  const told = new Told();
   return async function takeHeartbeat(body: unknown, call: HeartbeatCall): Promise<HeartbeatAnswer> {
     const peer = await call.peer();
     const request = parseBody(heartbeatRequestSchema, body);
     for (const report of request.streams) proofs.verify(peer, report);
     const hearing = await deps.heartbeats.accept(peer, request, { address: call.address });
     if (hearing.standing !== "taken") return answerApart(hearing);
-    const answer = await deps.heartbeats.answer(peer);
+    const answerNow = async (to: Peer): Promise<HeartbeatAnswer> => {
+      const answered = await deps.heartbeats.answer(to);
+      const trust = trustToTell(request.trust, deps.trust?.() ?? null);
+      return trust === null ? answered : { ...answered, trust };
+    };
+    const answer = await answerNow(peer);
     // A challenge is to come back soon, and a long poll would hold it up.
     if (hearing.challenge !== null) return { ...answer, challenge: hearing.challenge };
-    if (answer.directives.length > 0 || request.waitSeconds === 0) return answer;
+    // Keys that roll over are to be confirmed soon, and a long poll would hold them up.
+    const isNews = answer.trust !== undefined && told.isFirst(peer, answer.trust);
+    if (isNews || answer.directives.length > 0 || request.waitSeconds === 0) return answer;
 
     await waitForNews(deps, { peer, signal: call.signal, ms: request.waitSeconds * 1000 });
     // A product removed meanwhile is told so.
-    return deps.heartbeats.answer(await call.peer());
+    return answerNow(await call.peer());
   };
 }
 
@@ -47,6 +67,24 @@ function answerApart({ standing, challenge, at }: Hearing): HeartbeatAnswer {
     ...(standing === "taken" ? {} : { standing }),
     ...(challenge === null ? {} : { challenge }),
   };
+}
+
+/** Products of which it is remembered what they were told; two short strings each. */
+const MAX_TOLD = 50_000;
+
+/** Who was told of an announcement at once; those that do not take it hear it again at the end of each poll. */
+class Told {
+  readonly #last = new Map<ProductId, string>();
+
+  isFirst({ product }: Peer, { authorities, sshHostKeys }: TrustAnnouncement): boolean {
+    const what = createHash("sha256")
+      .update(JSON.stringify([authorities, sshHostKeys]))
+      .digest("base64");
+    if (this.#last.get(product) === what) return false;
+    if (this.#last.size >= MAX_TOLD) this.#last.clear();
+    this.#last.set(product, what);
+    return true;
+  }
 }
 
 interface Proof {

@@ -47,7 +47,13 @@ export const LINK_ERRORS = {
     status: 502,
     level: "error",
     text: "The server showed another fingerprint than the connection details.",
-    cure: "Do not go on; ask your provider.",
+    cure: "Do not go on; ask your provider. If its keys were rolled over while this machine was away, register again with new connection details, or a new enrolment token.",
+  },
+  "link.trust_refused": {
+    status: 502,
+    level: "warn",
+    text: "The server announced keys that nothing known vouches for; nothing was changed.",
+    cure: "Ask whoever runs the server whether its keys roll over.",
   },
   "link.pattern_root_mismatch": {
     status: 502,

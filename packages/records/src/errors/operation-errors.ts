@@ -116,6 +116,48 @@ export const OPERATION_ERRORS = {
     text: "Something else answers at the public address.",
     cure: "Check publicHost and where its port is forwarded to.",
   },
+  "roll.under_way": {
+    status: 409,
+    level: "info",
+    text: "This key is rolling over already.",
+    cure: "Look how far it is: tms keys roll KEY status. Then switch and retire, or abandon it before the switch.",
+  },
+  "roll.not_begun": {
+    status: 409,
+    level: "info",
+    text: "This key is not rolling over.",
+    cure: "Begin first: tms keys roll KEY begin.",
+  },
+  "roll.not_switched": {
+    status: 409,
+    level: "info",
+    text: "The next key is not in use yet, so the present one cannot be retired.",
+    cure: "Switch first: tms keys roll KEY switch.",
+  },
+  "roll.switched_already": {
+    status: 409,
+    level: "info",
+    text: "The next key is in use already.",
+    cure: "Go on to the end: tms keys roll KEY retire. Then roll over once more, if that key is not wanted either.",
+  },
+  "roll.unconfirmed": {
+    status: 409,
+    level: "warn",
+    text: "Somebody would be left out: not everybody has confirmed the next key.",
+    cure: "Wait until those that are named have confirmed. With --force they are left out, and registered or told anew.",
+  },
+  "roll.record_unreadable": {
+    status: 500,
+    level: "error",
+    text: "The record of a key's roll-over cannot be read.",
+    cure: "Restore the named file from a backup; without it the next key is lost, and so is who trusts it alone.",
+  },
+  "roll.keys_differ": {
+    status: 500,
+    level: "error",
+    text: "The CA's certificate and its key do not belong together.",
+    cure: "Restore both from the same backup: tms keys import.",
+  },
   "doctor.nothing_configured": {
     status: 400,
     level: "info",

@@ -215,3 +215,23 @@ test("gets the successor of its own certificate by itself after two thirds of it
   expect((await ask()).serial).not.toBe(before.serial);
   expect(certificate.ending()).toBeNull();
 });
+
+test("gets a certificate by another CA at the first look after there is one, and not before", async () => {
+  const place = await operator();
+  const named = { issuer: "the first" };
+  const source: CertificateSource = {
+    kind: "own",
+    issue: () => place.authority.issueServer({ hosts: [NAME] }),
+    issuer: () => named.issuer,
+  };
+  const certificate = await kept({ ...place, source });
+  const first = certificate.pem().certPem;
+
+  const before = await certificate.look();
+  named.issuer = "the next";
+  const after = await certificate.look();
+  const again = await certificate.look();
+
+  expect([before, after, again]).toEqual(["same", "taken", "same"]);
+  expect(certificate.pem().certPem).not.toBe(first);
+});

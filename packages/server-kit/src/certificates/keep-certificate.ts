@@ -20,7 +20,8 @@ import {
 // K2  Connections that are open keep theirs; the next handshake sees the new one.
 // K3  The operator's files are looked at, not watched: certificates arrive by rename, by symbolic link, or as two writes
 //     a moment apart, and a look at both contents sees all of these the same way.
-// K4  A certificate of our own CA gets its successor after two thirds of its life.
+// K4  A certificate of our own CA gets its successor after two thirds of its life, and at the first look after the CA is
+//     another one.
 
 /** What is served is at most this much older than the files. */
 const LOOK_EVERY_MS = 10_000;
@@ -33,7 +34,7 @@ export type CertificateSource =
       /** What people type into the browser. */
       name: string;
     }
-  | { kind: "own"; issue(): Promise<{ keyPem: string; certPem: string }> };
+  | { kind: "own"; issue(): Promise<{ keyPem: string; certPem: string }>; issuer?(): string };
 
 export interface KeptCertificate {
   /** What is in force now. */
@@ -53,7 +54,8 @@ export async function keepCertificate(options: {
   clock: Clock;
   log: Logger;
 }): Promise<KeptCertificate> {
-  const keeper = new Keeper(options, await load(options.source, options.clock));
+  const issuer = issuerOf(options.source);
+  const keeper = new Keeper(options, { pair: await load(options.source, options.clock), issuer });
   keeper.start();
   return keeper;
 }
@@ -67,18 +69,20 @@ export async function keepCertificate(options: {
  */
 export async function keepListenerCertificates(options: {
   issue(): Promise<{ keyPem: string; certPem: string }>;
+  /** Differs as soon as `issue` would give one by another CA. */
+  issuer?(): string;
   operator: { certFile: string; keyFile: string; name: string } | null;
   clock: Clock;
   log: Logger;
   opened: Closing;
 }): Promise<{ own: KeptCertificate; console: KeptCertificate }> {
-  const { clock, log, opened } = options;
+  const { clock, log, opened, issue, issuer } = options;
   const keep = async (source: CertificateSource) => {
     const kept = await keepCertificate({ source, clock, log });
     opened.add(() => kept.close());
     return kept;
   };
-  const own = await keep({ kind: "own", issue: options.issue });
+  const own = await keep({ kind: "own", issue, ...(issuer === undefined ? {} : { issuer }) });
   return { own, console: options.operator === null ? own : await keep({ kind: "operator", ...options.operator }) };
 }
 
@@ -86,14 +90,19 @@ class Keeper implements KeptCertificate {
   readonly #options: { source: CertificateSource; clock: Clock; log: Logger };
   readonly #servers = new Set<TlsServer>();
   #pair: CertificatePair;
+  #issuer: string;
   #refused = "";
   #told: EndingStage | null = null;
   #timer: NodeJS.Timeout | undefined;
   #looking: Promise<"same" | "taken" | "refused"> | null = null;
 
-  constructor(options: { source: CertificateSource; clock: Clock; log: Logger }, pair: CertificatePair) {
+  constructor(
+    options: { source: CertificateSource; clock: Clock; log: Logger },
+    first: { pair: CertificatePair; issuer: string },
+  ) {
     this.#options = options;
-    this.#pair = pair;
+    this.#pair = first.pair;
+    this.#issuer = first.issuer;
   }
 
   pem(): { keyPem: string; certPem: string } {
@@ -135,13 +144,16 @@ class Keeper implements KeptCertificate {
   async #lookOnce(): Promise<"same" | "taken" | "refused"> {
     const { source, clock, log } = this.#options;
     try {
-      if (source.kind === "own" && !isDue(this.#pair, clock.now())) return "same";
+      // Read before it is issued: whatever CA comes meanwhile is seen at the next look.
+      const issuer = issuerOf(source);
+      if (source.kind === "own" && issuer === this.#issuer && !isDue(this.#pair, clock.now())) return "same";
       const next = source.kind === "own" ? await load(source, clock) : await this.#changed(source);
       if (next === null) return "same";
       for (const server of this.#servers) {
         server.setSecureContext({ key: next.keyPem, cert: next.certPem, minVersion: MIN_TLS_VERSION });
       }
       this.#pair = next;
+      this.#issuer = issuer;
       this.#told = null;
       this.#refused = "";
       log.info({ notAfter: next.notAfter }, "a new certificate is in force");
@@ -194,6 +206,10 @@ async function load(source: CertificateSource, clock: Clock): Promise<Certificat
   const pair = await readCertificatePair(source);
   demandServable(pair, { now: clock.now(), name: source.name });
   return pair;
+}
+
+function issuerOf(source: CertificateSource): string {
+  return source.kind === "own" ? (source.issuer?.() ?? "") : "";
 }
 
 function isDue({ notBefore, notAfter }: CertificatePair, now: Date): boolean {

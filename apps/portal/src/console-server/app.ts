@@ -74,7 +74,7 @@ export function createConsoleServer(core: Core, options: ConsoleOptions): Fastif
     askToRenew: (scope, product) => core.heartbeats.giveDirective(scope, product, { kind: "renew", payload: {} }),
     history: core.heartbeats.readHistory,
     askForLogs: (scope, product) => core.heartbeats.giveDirective(scope, product, { kind: "send-now", payload: {} }),
-    heartbeatSeconds: 60,
+    heartbeatSecondsOf: async (customer) => (await core.customers.rulesOf({ customer })).heartbeatIntervalMs / 1000,
     audit,
     clock,
   });

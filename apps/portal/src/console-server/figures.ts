@@ -12,7 +12,8 @@ export function createFigures(core: Core) {
     provider: PROVIDER,
     registered: core.registration.store.list,
     heard: core.heartbeats.store.allFacts,
-    livenessOf: (lastSeenAt, now, serving) => livenessOf(lastSeenAt, { now, serving }),
+    livenessOf: async (customer, lastSeenAt, time) =>
+      livenessOf(lastSeenAt, time, await core.customers.rulesOf({ customer })),
     serving: core.heartbeats.store.serving,
     sent: core.heartbeats.store.sentByProduct,
     lastLogs: core.intake.lastLogs,

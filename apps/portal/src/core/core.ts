@@ -34,6 +34,8 @@ import {
   createNewsWaiters,
   createReadHistory,
   createRecordHeartbeat,
+  type SilenceRules,
+  silenceRulesOf,
 } from "#app/heartbeats/index.ts";
 import { createGroupEvents, createIncidentStore } from "#app/incidents/index.ts";
 import { createKeepLimits, createUsageStore, type Limits, limitsInForce } from "#app/limits/index.ts";
@@ -88,8 +90,8 @@ export const PROVIDER: ProviderScope = { provider: true };
 /** All slices' stores and use cases, put together once; servers and worker take what they need from it. */
 export function createCore(deps: CoreDeps) {
   const refuseClone = refuseClonePart(deps);
-  const heartbeats = heartbeatPart(deps, refuseClone);
   const customers = customerPart(deps);
+  const heartbeats = heartbeatPart(deps, { onClone: refuseClone, rulesOf: customers.rulesOf });
   const registration = registrationPart(deps, customers);
   const cases = casePart(deps, heartbeats);
   const forensics = forensicsPart(deps, cases);
@@ -165,7 +167,16 @@ function refuseClonePart({ db, audit }: CoreDeps) {
   });
 }
 
-function heartbeatPart({ db, clock, log }: CoreDeps, onClone: ReturnType<typeof refuseClonePart>) {
+function heartbeatPart(
+  { db, clock, log }: CoreDeps,
+  {
+    onClone,
+    rulesOf,
+  }: {
+    onClone: ReturnType<typeof refuseClonePart>;
+    rulesOf(scope: CustomerScope): Promise<SilenceRules>;
+  },
+) {
   const store = createHeartbeatStore(db);
   const history = createHistoryStore(db);
   const lastSeen = createLastSeenWriter({
@@ -185,9 +196,10 @@ function heartbeatPart({ db, clock, log }: CoreDeps, onClone: ReturnType<typeof 
       lastSeenAt: async (scope, product) => (await store.facts(scope, product))?.lastSeenAt ?? null,
       serving: store.serving,
       provider: PROVIDER,
+      rulesOf,
       clock,
     }),
-    record: createRecordHeartbeat({ store, lastSeen, acceptance: acceptanceOf, onClone, clock }),
+    record: createRecordHeartbeat({ store, lastSeen, acceptance: acceptanceOf, onClone, rulesOf, clock }),
     giveDirective: createGiveDirectives({ store, clock, newId: () => newId<DirectiveId>() }),
   };
 }
@@ -195,11 +207,13 @@ function heartbeatPart({ db, clock, log }: CoreDeps, onClone: ReturnType<typeof 
 function customerPart({ db, secrets, hasher, blobs, clock }: CoreDeps) {
   const store = createCustomerStore(db);
   const repositories = createRepositoryStore(db, secrets);
+  const validity = createCustomerValidity({ find: store.find, scope: PROVIDER, clock });
   const openRepository = createOpenRepository({ repositories, putBlob: blobs.put, clock });
   return {
     store,
     repositories,
-    validity: createCustomerValidity({ find: store.find, scope: PROVIDER, clock }),
+    validity,
+    rulesOf: async ({ customer }: CustomerScope) => silenceRulesOf(await validity.heartbeatOf(customer)),
     add: createAddCustomer({ customers: store, openRepository, hashPassword: hasher.hash, randomBytes }),
     checkCredentials: createCheckCredentials({
       findByUserName: store.findByUserName,

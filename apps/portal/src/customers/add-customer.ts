@@ -14,7 +14,7 @@ export interface AddCustomerDeps {
   customers: {
     insert(
       scope: ProviderScope,
-      customer: Omit<Customer, "createdAt" | "limits">,
+      customer: Omit<Customer, "createdAt" | "limits" | "heartbeat">,
       passwordHash: string,
     ): Promise<Customer>;
     find(scope: ProviderScope, id: CustomerId): Promise<Customer | null>;

@@ -13,6 +13,7 @@ const CUSTOMER: Customer = {
   patternRoot: "0".repeat(64) as Sha256,
   demoKeys: false,
   limits: {},
+  heartbeat: {},
   createdAt: new Date(0),
 };
 

@@ -60,6 +60,7 @@ export function registerCustomerRoutes(app: FastifyInstance, deps: CustomerRoute
       validUntil: body.validUntil === undefined ? undefined : new Date(body.validUntil),
       contactEmail: body.contactEmail,
       limits: body.limits,
+      heartbeat: body.heartbeat,
     });
     if (changed === null) throw new AppError("customer.unknown", { customer: params.id });
     deps.forgetValidity(params.id);
@@ -116,6 +117,7 @@ function customerRow(
     demoKeys: customer.demoKeys,
     createdAt: customer.createdAt.toISOString(),
     limits: customer.limits,
+    heartbeat: customer.heartbeat,
   };
 }
 

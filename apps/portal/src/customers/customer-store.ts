@@ -2,13 +2,13 @@ import { AppError, type CustomerId, type ProviderScope, type Sha256 } from "@tms
 import { type Databases, inProvider } from "@tms/server-kit";
 import { sql } from "kysely";
 import type { OwnLimits } from "#app/limits/index.ts";
-import type { Customer } from "./customer.ts";
+import type { Customer, OwnHeartbeat } from "./customer.ts";
 
 /** Customers belong to the provider: every method takes its scope, and only this table's narrow policy lets it in. */
 export interface CustomerStore {
   insert(
     scope: ProviderScope,
-    customer: Omit<Customer, "createdAt" | "limits">,
+    customer: Omit<Customer, "createdAt" | "limits" | "heartbeat">,
     passwordHash: string,
   ): Promise<Customer>;
   list(scope: ProviderScope): Promise<Customer[]>;
@@ -17,13 +17,18 @@ export interface CustomerStore {
   change(
     scope: ProviderScope,
     id: CustomerId,
-    change: { validUntil?: Date | undefined; contactEmail?: string | null | undefined; limits?: OwnLimits | undefined },
+    change: {
+      validUntil?: Date | undefined;
+      contactEmail?: string | null | undefined;
+      limits?: OwnLimits | undefined;
+      heartbeat?: OwnHeartbeat | undefined;
+    },
   ): Promise<Customer | null>;
   setPassword(scope: ProviderScope, id: CustomerId, passwordHash: string): Promise<boolean>;
 }
 
 const COLUMNS = sql`customer, name, valid_until, contact_email, user_name, pattern_root, demo_keys, created_at,
-  limits`;
+  limits, heartbeat`;
 
 export function createCustomerStore(db: Databases): CustomerStore {
   return {
@@ -60,9 +65,11 @@ export function createCustomerStore(db: Databases): CustomerStore {
     change: (_, id, change) =>
       inProvider(db.provider, async (trx) => {
         const keepsContact = change.contactEmail === undefined;
+        const heartbeat = change.heartbeat === undefined ? null : JSON.stringify(change.heartbeat);
         const limits = change.limits === undefined ? null : JSON.stringify(change.limits);
         const { rows } = await sql<Row>`update customers_customers set
             valid_until = coalesce(${change.validUntil ?? null}::timestamptz, valid_until),
+            heartbeat = coalesce(${heartbeat}::jsonb, heartbeat),
             limits = coalesce(${limits}::jsonb, limits),
             contact_email = case when ${keepsContact}::boolean then contact_email else ${change.contactEmail ?? null}::text end
           where customer = ${id} returning ${COLUMNS}`.execute(trx);
@@ -87,6 +94,7 @@ interface Row {
   demo_keys: boolean;
   created_at: Date;
   limits: OwnLimits;
+  heartbeat: OwnHeartbeat;
 }
 
 function customerOf(row: Row): Customer {
@@ -100,5 +108,6 @@ function customerOf(row: Row): Customer {
     demoKeys: row.demo_keys,
     createdAt: row.created_at,
     limits: row.limits,
+    heartbeat: row.heartbeat,
   };
 }

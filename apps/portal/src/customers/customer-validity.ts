@@ -24,6 +24,7 @@ export function createCustomerValidity(deps: {
       const now = deps.clock.now();
       return hasExpired(await customerOf(id, now), now);
     },
+    heartbeatOf: async (id: CustomerId) => (await customerOf(id, deps.clock.now())).heartbeat,
     limitsOf: async (id: CustomerId) => (await customerOf(id, deps.clock.now())).limits,
     forget(id: CustomerId): void {
       known.delete(id);

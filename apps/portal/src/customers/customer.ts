@@ -13,6 +13,13 @@ export interface Customer {
   createdAt: Date;
   /** What differs from the portal's limits. */
   limits: OwnLimits;
+  /** How often its products speak, and after which silence they are offline; what is absent is the default. */
+  heartbeat: OwnHeartbeat;
+}
+
+export interface OwnHeartbeat {
+  intervalSeconds?: number | undefined;
+  offlineAfterMinutes?: number | undefined;
 }
 
 /** After the end of validity logs are still accepted and kept; patterns and reports are refused (domain, C7). */

@@ -1,15 +1,9 @@
 import type { HeartbeatAnswer, HeartbeatRequest, Position } from "@tms/contracts/link";
 import { type Hearing, hearingOf, type Judgement, type Peer } from "@tms/link/upper";
 import type { Clock, CustomerScope, ProductId } from "@tms/records";
-import type { Heartbeat, SendSchedule } from "./heartbeat.ts";
+import { DEFAULT_SILENCE_RULES, type Heartbeat, rhythmOf, type SendSchedule, type SilenceRules } from "./heartbeat.ts";
 import type { Directive } from "./ledger.ts";
 import type { NewsWaiters } from "./wait-for-news.ts";
-
-/**
- * The pause before the next long poll. Longer for those that did not wait would also slow a product down that only
- * hurried once (after an outage, or with fresh logs); whoever never waits is bounded by the route's own limit.
- */
-const NEXT_SECONDS = 1;
 
 export interface HeartbeatRouteDeps {
   recordHeartbeat(
@@ -20,6 +14,8 @@ export interface HeartbeatRouteDeps {
   waitingDirectives(scope: CustomerScope, product: ProductId): Promise<Directive[]>;
   positions(scope: CustomerScope, product: ProductId): Promise<Position[]>;
   waiters: NewsWaiters;
+  /** The customer's interval; absent = the default. */
+  rulesOf?(scope: CustomerScope): Promise<SilenceRules>;
   /** How much the product may send; absent = nobody limits it. */
   limitsOf?(peer: Peer): Promise<NonNullable<HeartbeatAnswer["limits"]>>;
   clock: Clock;
@@ -27,6 +23,7 @@ export interface HeartbeatRouteDeps {
 
 /** The status server's heartbeat part: contract to domain and back, no rules. */
 export function heartbeatHandlers(deps: HeartbeatRouteDeps) {
+  const rhythm = async (scope: CustomerScope) => rhythmOf((await deps.rulesOf?.(scope)) ?? DEFAULT_SILENCE_RULES);
   return {
     async accept(peer: Peer, request: HeartbeatRequest, from: { address: string }): Promise<Hearing> {
       const { product } = peer;
@@ -37,6 +34,9 @@ export function heartbeatHandlers(deps: HeartbeatRouteDeps) {
     },
     async answer(peer: Peer): Promise<HeartbeatAnswer> {
       const scope = scopeOf(peer);
+      // Longer for those that did not wait would also slow a product down that only hurried once (after an outage, or with
+      // fresh logs); whoever never waits is bounded by the route's own limit.
+      const { pauseMs } = await rhythm(scope);
       const [directives, positions, limits] = await Promise.all([
         deps.waitingDirectives(scope, peer.product),
         deps.positions(scope, peer.product),
@@ -44,12 +44,13 @@ export function heartbeatHandlers(deps: HeartbeatRouteDeps) {
       ]);
       return {
         serverTime: deps.clock.now().toISOString(),
-        nextSeconds: NEXT_SECONDS,
+        nextSeconds: pauseMs / 1000,
         directives: directives.map((one) => ({ ...one, expiresAt: one.expiresAt.toISOString() })),
         positions,
         ...(limits === undefined ? {} : { limits }),
       };
     },
+    mostWaitMs: async (peer: Peer) => (await rhythm(scopeOf(peer))).waitMs,
     async waitForNews(peer: Peer, signal: AbortSignal): Promise<void> {
       const news = deps.waiters.wait(peer.product, signal);
       // A hint that came between the last answer and this wait would otherwise be slept over.

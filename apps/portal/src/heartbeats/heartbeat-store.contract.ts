@@ -220,12 +220,12 @@ export function heartbeatStoreContract(make: () => Promise<HeartbeatStoreUnderTe
     const neighbour = await under.newProduct();
     await record(heartbeatOf());
     await store.writeSeen(PROVIDER, [
-      { customer: scope.customer, product, agoMs: 0 },
-      { customer: neighbour.scope.customer, product: neighbour.product, agoMs: 5000 },
+      { customer: scope.customer, product, agoMs: 0, lateAfterMs: 120_000 },
+      { customer: neighbour.scope.customer, product: neighbour.product, agoMs: 5000, lateAfterMs: 120_000 },
     ]);
     const before = (await store.facts(scope, product))?.lastSeenAt;
 
-    await store.writeSeen(PROVIDER, [{ customer: scope.customer, product, agoMs: 60_000 }]);
+    await store.writeSeen(PROVIDER, [{ customer: scope.customer, product, agoMs: 60_000, lateAfterMs: 120_000 }]);
 
     expect(before).toBeInstanceOf(Date);
     expect((await store.facts(scope, product))?.lastSeenAt).toEqual(before);

@@ -4,14 +4,7 @@ import { type Databases, inCustomer, inProvider } from "@tms/server-kit";
 import { type Kysely, sql } from "kysely";
 import { writeChange } from "./change-store.ts";
 import type { GiveDirectivesStore } from "./give-directives.ts";
-import {
-  DEFAULT_SILENCE_RULES,
-  type HeartbeatFacts,
-  type Readiness,
-  type SendSchedule,
-  type ServingPeriod,
-  thresholdsOf,
-} from "./heartbeat.ts";
+import type { HeartbeatFacts, Readiness, SendSchedule, ServingPeriod } from "./heartbeat.ts";
 import type { LastSeenStore } from "./last-seen-writer.ts";
 import type { Directive, DirectiveKind, KeptLedger, Ledger } from "./ledger.ts";
 import type { HeartbeatToStore, RecordHeartbeatStore } from "./record-heartbeat.ts";
@@ -19,7 +12,6 @@ import type { HeartbeatToStore, RecordHeartbeatStore } from "./record-heartbeat.
 /** Payload of the NOTIFY on this channel: the product's id. */
 export const DIRECTIVES_CHANNEL = "tms_directives";
 
-const LATE_AFTER_MS = thresholdsOf(DEFAULT_SILENCE_RULES).lateAfterMs;
 /** A node says once a second that it serves; after a longer hole, as while the database was away, it had not served. */
 const BRIDGED_MS = 10_000;
 
@@ -109,16 +101,17 @@ export function createHeartbeatStore(db: Databases): HeartbeatStore {
           customers: seen.map((one) => one.customer),
           products: seen.map((one) => one.product),
           ago: seen.map((one) => one.agoMs),
+          late: seen.map((one) => one.lateAfterMs),
         };
         // Whoever speaks after a long silence ends it: the silence is kept in the same statement, or neither is.
         await sql`with seen as materialized (
-            select customer, product, clock_timestamp() - ago * interval '1 millisecond' as at
-            from unnest(${columns.customers}::uuid[], ${columns.products}::uuid[], ${columns.ago}::float8[])
-              as s (customer, product, ago)),
+            select customer, product, clock_timestamp() - ago * interval '1 millisecond' as at, late
+            from unnest(${columns.customers}::uuid[], ${columns.products}::uuid[], ${columns.ago}::float8[],
+              ${columns.late}::float8[]) as s (customer, product, ago, late)),
           ended as (insert into heartbeats_silences (customer, product, since, until)
             select seen.customer, seen.product, before.at, seen.at
             from seen join heartbeats_last_seen before using (customer, product)
-            where seen.at > before.at + ${LATE_AFTER_MS} * interval '1 millisecond'
+            where seen.at > before.at + seen.late * interval '1 millisecond'
             on conflict do nothing)
           insert into heartbeats_last_seen (customer, product, at)
           select customer, product, at from seen order by product

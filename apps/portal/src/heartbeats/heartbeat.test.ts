@@ -1,7 +1,7 @@
 import type { ArrivingStart } from "@tms/link/upper";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { acceptanceOf, DEFAULT_SILENCE_RULES, livenessOf, servedMs } from "./heartbeat.ts";
+import { acceptanceOf, DEFAULT_SILENCE_RULES, livenessOf, rhythmOf, servedMs, silenceRulesOf } from "./heartbeat.ts";
 
 const NOW = new Date("2026-11-24T12:00:00Z");
 const minutesAgo = (minutes: number) => new Date(NOW.getTime() - minutes * 60_000);
@@ -74,4 +74,52 @@ test("periods of several nodes count once, however they overlap", () => {
       expect(servedMs(span, periods)).toBe(counted * 60_000);
     }),
   );
+});
+
+test.each([
+  [15, 12.5, 1],
+  [60, 50, 1],
+  [90, 50, 31],
+  [300, 50, 220],
+])(
+  "with an interval of %i s a heartbeat is held %d s at most and the next one comes %d s later",
+  (interval, wait, pause) => {
+    const { waitMs, pauseMs } = rhythmOf(silenceRulesOf({ intervalSeconds: interval }));
+
+    expect([waitMs / 1000, pauseMs / 1000]).toEqual([wait, pause]);
+    expect(waitMs + pauseMs).toBeLessThan(interval * 1000);
+  },
+);
+
+test("what a customer sets is its own, and the rest stays the default", () => {
+  expect(silenceRulesOf({})).toEqual(DEFAULT_SILENCE_RULES);
+  expect(silenceRulesOf({ intervalSeconds: 300 })).toEqual({ ...DEFAULT_SILENCE_RULES, heartbeatIntervalMs: 300_000 });
+  expect(silenceRulesOf({ offlineAfterMinutes: 5 })).toEqual({ ...DEFAULT_SILENCE_RULES, offlineAfterMs: 300_000 });
+});
+
+test("a restored backup waits for three of the customer's intervals", () => {
+  const rules = silenceRulesOf({ intervalSeconds: 300 });
+  const one = { contentDigest: "x", instanceId: "one", host: "host-1", address: "10.0.0.1", version: "1.0.0" };
+  const arriving = (
+    start: string,
+    counter: number,
+    challenge: string | null,
+    earlierStarts: string[],
+  ): ArrivingStart => ({
+    ...one,
+    start,
+    counter,
+    challenge,
+    earlierStarts,
+  });
+  const at = (seconds: number) => ({ nowMs: seconds * 1000, newChallenge: "challenge", rules });
+  const first = acceptanceOf(null, arriving("before", 1, null, []), at(0)).after;
+  const known = acceptanceOf(first, arriving("in force", 1, null, ["before"]), at(0)).after;
+  const met = acceptanceOf(known, arriving("restored", 1, null, ["before"]), at(0)).after;
+
+  const kinds = [899, 900].map(
+    (seconds) => acceptanceOf(met, arriving("restored", 2, "challenge", ["before"]), at(seconds)).kind,
+  );
+
+  expect(kinds).toEqual(["diverged", "restored"]);
 });

@@ -61,10 +61,26 @@ const RESTORE_AFTER_INTERVALS = 3;
 export function acceptanceOf(
   known: KnownStart | null,
   arriving: ArrivingStart,
-  time: { nowMs: number; newChallenge: string },
+  { rules = DEFAULT_SILENCE_RULES, ...time }: { nowMs: number; newChallenge: string; rules?: SilenceRules },
 ): Judgement {
-  const silenceMs = RESTORE_AFTER_INTERVALS * DEFAULT_SILENCE_RULES.heartbeatIntervalMs;
+  const silenceMs = RESTORE_AFTER_INTERVALS * rules.heartbeatIntervalMs;
   return judgeStart(known, arriving, { ...time, silenceMs });
+}
+
+/** Longer than any long poll: a product with a longer interval is asked to pause between two. */
+const LONGEST_WAIT_MS = 50_000;
+/** The pause between two long polls, unless the interval is longer than one. */
+const PAUSE_MS = 1_000;
+
+/**
+ * How long a heartbeat is held at most and how long the product then pauses, so that one comes in each interval, with a
+ * tenth of it to spare. Up to the default of a minute the product waits for news nearly all the time.
+ */
+export function rhythmOf({ heartbeatIntervalMs }: SilenceRules): { waitMs: number; pauseMs: number } {
+  const cycleMs = heartbeatIntervalMs * 0.9;
+  const waitMs = Math.min(LONGEST_WAIT_MS, cycleMs - PAUSE_MS);
+  const isLong = heartbeatIntervalMs > DEFAULT_SILENCE_RULES.heartbeatIntervalMs;
+  return { waitMs, pauseMs: isLong ? cycleMs - waitMs : PAUSE_MS };
 }
 
 /** A time in which at least one status server was serving. */
@@ -80,6 +96,18 @@ export interface SilenceRules {
 
 /** The defaults of domain.md, section 3: 60 s between heartbeats, offline after half an hour. */
 export const DEFAULT_SILENCE_RULES: SilenceRules = { heartbeatIntervalMs: 60_000, offlineAfterMs: 30 * 60_000 };
+
+/** A customer's own, over the defaults. */
+export function silenceRulesOf(own: {
+  intervalSeconds?: number | undefined;
+  offlineAfterMinutes?: number | undefined;
+}): SilenceRules {
+  const { heartbeatIntervalMs, offlineAfterMs } = DEFAULT_SILENCE_RULES;
+  return {
+    heartbeatIntervalMs: own.intervalSeconds === undefined ? heartbeatIntervalMs : own.intervalSeconds * 1000,
+    offlineAfterMs: own.offlineAfterMinutes === undefined ? offlineAfterMs : own.offlineAfterMinutes * 60_000,
+  };
+}
 
 const LATE_AFTER_INTERVALS = 2;
 const OFFLINE_AFTER_INTERVALS = 3;

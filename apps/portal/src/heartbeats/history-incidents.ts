@@ -42,7 +42,7 @@ function ofSilence(silence: Silence, facts: HistoryFacts, endOf: (at: Date) => D
   const lastKnown = lastBefore(facts.changes, silence.since.getTime(), (change) => change.at);
   // Before the first change nothing is known, and whoever switched sending off is silent on purpose.
   if (lastKnown === null || lastKnown.sending === "disabled") return [];
-  const parts = silenceParts(silence, facts.serving);
+  const parts = silenceParts(silence, facts.serving, facts.rules);
   const away = parts
     .filter((part) => part.state === "portal-away" && part.to.getTime() - part.from.getTime() >= NAMED_ABSENCE_MS)
     .map((part) => ({ kind: "portal-away" as const, ...span(part, endOf), lastKnown, cameBackAs: null }));

@@ -68,10 +68,11 @@ async function inDatabase(text: string, values: unknown[] = []): Promise<Record<
 const longAgo = (product: ProductId, minutes: number) =>
   inDatabase(`update heartbeats_changes set at = at - $2 * interval '1 minute' where product = $1`, [product, minutes]);
 
-const seen = (one: { scope: CustomerScope; product: ProductId }, agoMs: number) => ({
+const seen = (one: { scope: CustomerScope; product: ProductId }, agoMs: number, lateAfterMs = 120_000) => ({
   customer: one.scope.customer,
   product: one.product,
   agoMs,
+  lateAfterMs,
 });
 
 test("only what changes is written: a thousand equal heartbeats are one line", async () => {
@@ -119,6 +120,14 @@ test("whoever speaks after a long silence ends it; between two heartbeats in tim
   const [silence] = silences;
   const lengthMs = (silence?.until.getTime() ?? 0) - (silence?.since.getTime() ?? 0);
   expect(Math.round(lengthMs / 10_000)).toBe(29);
+});
+
+test("a silence within a customer's longer interval is none", async () => {
+  const { store, history, scope, product, of } = await arrange();
+  const own = { scope, product };
+  for (const agoMs of [900_000, 500_000, 200_000]) await store.writeSeen(PROVIDER, [seen(own, agoMs, 600_000)]);
+
+  expect(await history.silences(scope, of)).toEqual([]);
 });
 
 test("a node that could not say that it serves leaves a hole, instead of bridging it", async () => {

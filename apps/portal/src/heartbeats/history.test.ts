@@ -49,6 +49,19 @@ describe("the bands", () => {
     ]);
   });
 
+  test("a customer's longer interval moves late and offline on", () => {
+    const rules = { heartbeatIntervalMs: 300_000, offlineAfterMs: 60 * 60_000 };
+
+    const { heartbeat } = historyOf(DAY, factsWith({ silences: [{ since: at(100), until: at(288) }], rules }));
+
+    expect(shown(heartbeat)).toEqual([
+      ["online", 0, 110],
+      ["late", 110, 160],
+      ["offline", 160, 288],
+      ["online", 288, 1440],
+    ]);
+  });
+
   test("a silence while the portal itself was away is the portal's, also when the product needs a minute to return", () => {
     const serving = [
       { since: at(-10), until: at(100.5) },

@@ -4,7 +4,7 @@
 // H3  Time in which no status server served is never "late" or "offline" (I2).
 // H4  What was not kept is "not known": the time before the first change, and readiness while nobody spoke.
 
-import type { Readiness, ReadinessReason, ServingPeriod } from "./heartbeat.ts";
+import type { Readiness, ReadinessReason, ServingPeriod, SilenceRules } from "./heartbeat.ts";
 import { type Silence, silenceParts } from "./silence-parts.ts";
 
 export const HEARTBEAT_STATES = ["online", "late", "offline", "portal-away", "sending-disabled", "not-known"] as const;
@@ -40,6 +40,8 @@ export interface HistoryFacts {
   /** In order of time, without overlap; the one that still goes on ends at `to` of the asked time. */
   silences: readonly Silence[];
   serving: readonly ServingPeriod[];
+  /** Absent = the defaults. */
+  rules?: SilenceRules;
 }
 
 export interface History {
@@ -49,7 +51,7 @@ export interface History {
 
 /** Both bands of a product over the asked time. */
 export function historyOf(asked: { from: Date; to: Date }, facts: HistoryFacts): History {
-  const parts = facts.silences.flatMap((silence) => silenceParts(silence, facts.serving));
+  const parts = facts.silences.flatMap((silence) => silenceParts(silence, facts.serving, facts.rules));
   const cuts = cutsOf(asked, [
     ...facts.changes.map((change) => change.at),
     ...parts.flatMap((part) => [part.from, part.to]),

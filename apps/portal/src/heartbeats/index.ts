@@ -8,6 +8,8 @@ export {
   type Readiness,
   type SendSchedule,
   type ServingPeriod,
+  type SilenceRules,
+  silenceRulesOf,
 } from "./heartbeat.ts";
 export { heartbeatHandlers } from "./heartbeat-routes.ts";
 export { createHeartbeatStore, DIRECTIVES_CHANNEL, type HeartbeatStore } from "./heartbeat-store.ts";

@@ -1,4 +1,5 @@
 import type { CustomerId, CustomerScope, ProductId, ProviderScope } from "@tms/records";
+import { DEFAULT_SILENCE_RULES, type SilenceRules, thresholdsOf } from "./heartbeat.ts";
 
 /** One statement a second for all: last-seen is the hot row of every fleet (notes/storage.md). */
 const FLUSH_EVERY_MS = 1000;
@@ -8,6 +9,8 @@ export interface SeenProduct {
   product: ProductId;
   /** How long before the statement the request arrived; the database's clock makes the time of it. */
   agoMs: number;
+  /** A longer silence before it was one. */
+  lateAfterMs: number;
 }
 
 export interface LastSeenStore {
@@ -17,7 +20,7 @@ export interface LastSeenStore {
 }
 
 export interface LastSeenWriter {
-  note(scope: CustomerScope, product: ProductId): void;
+  note(scope: CustomerScope, product: ProductId, rules?: SilenceRules): void;
   /** Writes what was noted; also called by the timer once a second. */
   flush(): Promise<void>;
   start(): void;
@@ -32,7 +35,7 @@ export function createLastSeenWriter(deps: {
   monotonicMs: () => number;
   onError: (error: unknown) => void;
 }): LastSeenWriter {
-  let noted = new Map<ProductId, { customer: CustomerId; atMs: number }>();
+  let noted = new Map<ProductId, { customer: CustomerId; atMs: number; lateAfterMs: number }>();
   let timer: NodeJS.Timeout | null = null;
   let flushing: Promise<void> = Promise.resolve();
 
@@ -40,7 +43,12 @@ export function createLastSeenWriter(deps: {
     const batch = noted;
     noted = new Map();
     const nowMs = deps.monotonicMs();
-    const seen = [...batch].map(([product, at]) => ({ customer: at.customer, product, agoMs: nowMs - at.atMs }));
+    const seen = [...batch].map(([product, { customer, atMs, lateAfterMs }]) => ({
+      customer,
+      product,
+      agoMs: nowMs - atMs,
+      lateAfterMs,
+    }));
     await deps.store.writeServing(deps.scope, deps.node);
     if (seen.length > 0) await deps.store.writeSeen(deps.scope, seen);
   }
@@ -54,8 +62,9 @@ export function createLastSeenWriter(deps: {
   }
 
   return {
-    note: (scope, product) => {
-      noted.set(product, { customer: scope.customer, atMs: deps.monotonicMs() });
+    note: (scope, product, rules = DEFAULT_SILENCE_RULES) => {
+      const { lateAfterMs } = thresholdsOf(rules);
+      noted.set(product, { customer: scope.customer, atMs: deps.monotonicMs(), lateAfterMs });
     },
     flush,
     start() {

@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from "node:crypto";
 import type { ArrivingStart, Judgement, KnownStart } from "@tms/link/upper";
 import { AppError, type Clock, type CustomerScope, type ProductId } from "@tms/records";
-import type { Heartbeat } from "./heartbeat.ts";
+import { DEFAULT_SILENCE_RULES, type Heartbeat, type SilenceRules } from "./heartbeat.ts";
 
 export interface HeartbeatToStore {
   product: ProductId;
@@ -27,12 +27,14 @@ export interface RecordHeartbeatStore {
 
 export interface RecordHeartbeatDeps {
   store: RecordHeartbeatStore;
-  lastSeen: { note(scope: CustomerScope, product: ProductId): void };
+  lastSeen: { note(scope: CustomerScope, product: ProductId, rules?: SilenceRules): void };
   acceptance: (
     known: KnownStart | null,
     arriving: ArrivingStart,
-    time: { nowMs: number; newChallenge: string },
+    time: { nowMs: number; newChallenge: string; rules?: SilenceRules },
   ) => Judgement;
+  /** The customer's interval and threshold; absent = the defaults. */
+  rulesOf?(scope: CustomerScope): Promise<SilenceRules>;
   /** Two installations proved to hold the identity of this product. */
   onClone(scope: CustomerScope, product: ProductId): Promise<void>;
   /** A random text that nobody can guess. */
@@ -55,7 +57,8 @@ export function createRecordHeartbeat(deps: RecordHeartbeatDeps) {
     const contentDigest = digestOf(heartbeat);
     const clockOffsetMs = heartbeat.localTime.getTime() - now.getTime();
     const arriving = { ...from, heartbeat, contentDigest, clockOffsetMs };
-    const time = { nowMs: now.getTime(), newChallenge: (deps.newChallenge ?? randomUUID)() };
+    const rules = (await deps.rulesOf?.(scope)) ?? DEFAULT_SILENCE_RULES;
+    const time = { nowMs: now.getTime(), newChallenge: (deps.newChallenge ?? randomUUID)(), rules };
     const acceptance = await deps.store.record(scope, arriving, (known) =>
       deps.acceptance(known, { ...heartbeat, contentDigest, address: from.address }, time),
     );
@@ -63,7 +66,7 @@ export function createRecordHeartbeat(deps: RecordHeartbeatDeps) {
       throw new AppError("link.counter_replayed", { product: from.product, counter: heartbeat.counter });
     }
     // A retry is an arrival too: the product is up.
-    deps.lastSeen.note(scope, from.product);
+    deps.lastSeen.note(scope, from.product, rules);
     if (acceptance.kind === "clone") await deps.onClone(scope, from.product);
     return acceptance;
   };

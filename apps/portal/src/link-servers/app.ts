@@ -53,6 +53,7 @@ export function createStatusServer(core: Core, tls: Tls, dataDir: string): Fasti
       waitingDirectives: core.heartbeats.store.waitingDirectives,
       positions: core.intake.positions,
       waiters: core.heartbeats.waiters,
+      rulesOf: core.customers.rulesOf,
       limitsOf: async (peer) => ({ ...BATCH, ...(await core.keepLimits.told(peer)) }),
       clock: core.clock,
     }),

@@ -28,7 +28,7 @@ export interface ProductRouteDeps {
   askToRenew(scope: CustomerScope, product: ProductId): Promise<unknown>;
   /** Hints to a product that it may send its logs now, whatever its schedule says. */
   askForLogs(scope: CustomerScope, product: ProductId): Promise<unknown>;
-  heartbeatSeconds: number;
+  heartbeatSecondsOf(customer: CustomerId): Promise<number>;
   audit: Audit;
   clock: Clock;
 }
@@ -76,7 +76,7 @@ export function registerProductRoutes(app: FastifyInstance, deps: ProductRouteDe
       sshFingerprint: registered.sshFingerprint,
       protocolSeen: overview.lastLogs?.protocol ?? null,
       completeness: await deps.completeness({ customer: registered.customer }, registered.id),
-      heartbeatSeconds: deps.heartbeatSeconds,
+      heartbeatSeconds: await deps.heartbeatSecondsOf(registered.customer),
       schedule: scheduleView(overview.heard?.schedule ?? null),
       speakers: overview.identity.speakers.map(speakerView),
     };

@@ -64,10 +64,10 @@ export interface ReadProductsDeps {
   registered(scope: ProviderScope): Promise<Registered[]>;
   heard(scope: ProviderScope): Promise<Heard[]>;
   livenessOf(
+    customer: CustomerId,
     lastSeenAt: Date | null,
-    now: Date,
-    serving: readonly { since: Date; until: Date }[],
-  ): ProductFacts["liveness"];
+    time: { now: Date; serving: readonly { since: Date; until: Date }[] },
+  ): Promise<ProductFacts["liveness"]>;
   serving(scope: ProviderScope, after: Date): Promise<{ since: Date; until: Date }[]>;
   sent(scope: ProviderScope): Promise<Map<ProductId, { sent: number; reportedAt: Date }>>;
   lastLogs(scope: ProviderScope): Promise<Map<ProductId, { at: Date; protocol: "ssl" | "ssh" }>>;
@@ -106,7 +106,7 @@ export function createReadProducts(deps: ReadProductsDeps) {
     ]);
     const distinct = await distinctOf(deps, new Set(registered.map((one) => one.customer)));
     const heardBy = new Map(heard.map((one) => [one.product, one]));
-    return registered.map((one) => {
+    const overviewOf = async (one: Registered): Promise<ProductOverview> => {
       const said = heardBy.get(one.id) ?? null;
       const identity = identityOf(one.clonedAt, said?.watch ?? null);
       const facts: ProductFacts = {
@@ -117,7 +117,7 @@ export function createReadProducts(deps: ReadProductsDeps) {
         endedBy: one.endedBy,
         clonedAt: one.clonedAt,
         hosts: identity.speakers.map((speaker) => speaker.host),
-        liveness: deps.livenessOf(said?.lastSeenAt ?? null, now, serving),
+        liveness: await deps.livenessOf(one.customer, said?.lastSeenAt ?? null, { now, serving }),
         lastSeenAt: said?.lastSeenAt ?? null,
         ready: said?.ready ?? null,
         readySince: said?.readySince ?? null,
@@ -140,7 +140,8 @@ export function createReadProducts(deps: ReadProductsDeps) {
           trueUpTo: ledger?.reportedAt ?? null,
         },
       };
-    });
+    };
+    return Promise.all(registered.map(overviewOf));
   };
 }
 

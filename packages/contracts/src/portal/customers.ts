@@ -33,6 +33,12 @@ export const ownLimitsSchema = z.strictObject({
   requestsPerSecond: z.number().min(0.1).max(10_000).optional(),
 });
 
+/** How often products of a customer speak, and after which silence they are offline; absent: 60 s and 30 min. */
+export const ownHeartbeatSchema = z.strictObject({
+  intervalSeconds: z.int().min(15).max(300).optional(),
+  offlineAfterMinutes: z.int().min(1).max(10_080).optional(),
+});
+
 export const customerRowSchema = z.object({
   id: customerIdSchema,
   name: nameSchema,
@@ -47,6 +53,7 @@ export const customerRowSchema = z.object({
   demoKeys: z.boolean(),
   createdAt: instantSchema,
   limits: ownLimitsSchema,
+  heartbeat: ownHeartbeatSchema,
 });
 export type CustomerRow = z.infer<typeof customerRowSchema>;
 
@@ -86,7 +93,8 @@ export const customerRoutes = {
     method: "PATCH",
     path: "/api/v1/customers/:id",
     operationId: "changeCustomer",
-    summary: "Changes validity, contact or the customer's own limits (all of them; what is absent is the portal's).",
+    summary:
+      "Changes validity, contact, or the customer's own limits or heartbeats (each whole; what is absent is the default).",
     identity: ADMINISTRATOR,
     limit: JSON_LIMIT,
     params: byId,
@@ -94,6 +102,7 @@ export const customerRoutes = {
       validUntil: instantSchema.optional(),
       contactEmail: emailSchema.nullable().optional(),
       limits: ownLimitsSchema.optional(),
+      heartbeat: ownHeartbeatSchema.optional(),
     }),
     response: customerRowSchema,
   }),

@@ -32,6 +32,8 @@ export interface HeartbeatPort {
   accept(peer: Peer, request: HeartbeatRequest, from: { address: string }): Promise<Hearing>;
   /** Directives not yet acknowledged, and the positions of all streams. */
   answer(peer: Peer): Promise<HeartbeatAnswer>;
+  /** The longest that a heartbeat of this peer is held; absent = as long as it asks for. */
+  mostWaitMs?(peer: Peer): Promise<number>;
   /** Resolves when directives appear; may reject once `signal` is aborted. */
   waitForNews(peer: Peer, signal: AbortSignal): Promise<void>;
 }

@@ -82,3 +82,35 @@ test("what one key signed does not count once the product has another", async ()
   await expect(take(requestWith({}), from(renewed))).rejects.toMatchObject({ code: "link.signature_invalid" });
   expect(accepted).toHaveLength(1);
 });
+
+test.each([
+  [12_500, 12_500],
+  [60_000, 50_000],
+  [undefined, 50_000],
+])("a heartbeat that may be held for %s ms is held for %i ms at most", async (most, held) => {
+  const waits: number[] = [];
+  const take = createTakeHeartbeat({
+    heartbeats: {
+      accept: async () => ({ standing: "taken" as const, challenge: null, at: new Date() }),
+      answer: async () => ({ serverTime: "2026-11-24T09:00:00.000Z", nextSeconds: 1, directives: [], positions: [] }),
+      waitForNews: () => new Promise(() => undefined),
+      ...(most === undefined ? {} : { mostWaitMs: async () => most }),
+    },
+    timers: {
+      monotonicMs: () => 0,
+      after(ms, call) {
+        waits.push(ms);
+        call();
+        return () => undefined;
+      },
+    },
+  });
+
+  const peer = async () => PEER;
+  await take(
+    { ...requestWith({}), waitSeconds: 50 },
+    { peer, address: "127.0.0.1", signal: new AbortController().signal },
+  );
+
+  expect(waits).toEqual([held]);
+});

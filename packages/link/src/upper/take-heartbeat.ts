@@ -47,7 +47,8 @@ export function createTakeHeartbeat(deps: {
     const isNews = answer.trust !== undefined && told.isFirst(peer, answer.trust);
     if (isNews || answer.directives.length > 0 || request.waitSeconds === 0) return answer;
 
-    await waitForNews(deps, { peer, signal: call.signal, ms: request.waitSeconds * 1000 });
+    const mostMs = (await deps.heartbeats.mostWaitMs?.(peer)) ?? Number.POSITIVE_INFINITY;
+    await waitForNews(deps, { peer, signal: call.signal, ms: Math.min(mostMs, request.waitSeconds * 1000) });
     // A product removed meanwhile is told so.
     return answerNow(await call.peer());
   };

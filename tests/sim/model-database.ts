@@ -232,7 +232,12 @@ export class ModelDatabase {
       },
       writeSeen: async (_: unknown, seen: readonly SeenProduct[]): Promise<void> => {
         if (!session.alive) return never();
-        for (const { product, agoMs } of seen) {
+        for (const { product, agoMs, beat } of seen) {
+          const start = this.#tables.starts.get(product);
+          if (beat !== null && start?.start === beat.start && start.counter < beat.counter) {
+            const { counter, contentDigest } = beat;
+            this.#tables.starts.set(product, { ...start, counter, contentDigest });
+          }
           const at = new Date(this.now().getTime() - agoMs);
           const known = this.#tables.seen.get(product);
           if (known === undefined || known < at) this.#tables.seen.set(product, at);

@@ -14,6 +14,7 @@ import type { StreamPlace } from "../../apps/portal/src/event-index/batch-to-ind
 import { createIndexStream, type IndexStreamDeps } from "../../apps/portal/src/event-index/index-stream.ts";
 import { createGiveDirectives } from "../../apps/portal/src/heartbeats/give-directives.ts";
 import { acceptanceOf } from "../../apps/portal/src/heartbeats/heartbeat.ts";
+import { HeartbeatMemory } from "../../apps/portal/src/heartbeats/heartbeat-memory.ts";
 import { heartbeatHandlers } from "../../apps/portal/src/heartbeats/heartbeat-routes.ts";
 import { createLastSeenWriter, type LastSeenWriter } from "../../apps/portal/src/heartbeats/last-seen-writer.ts";
 import { createRecordHeartbeat } from "../../apps/portal/src/heartbeats/record-heartbeat.ts";
@@ -179,6 +180,7 @@ export class PortalParty {
     const record = createRecordHeartbeat({
       store: heartbeats,
       lastSeen,
+      memory: new HeartbeatMemory(),
       acceptance: acceptanceOf,
       // What a clone loses is the registration's care; here it is a violation that the observer counts.
       onClone: async () => undefined,

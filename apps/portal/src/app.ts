@@ -33,7 +33,7 @@ import { type PortalConfig, secretKeyFileOf } from "./config.ts";
 import { createConsoleServer } from "./console-server/index.ts";
 import { type Core, createCore, PROVIDER, QUEUES } from "./core/index.ts";
 import { createEventStore, makeEventTables } from "./event-index/index.ts";
-import { DIRECTIVES_CHANNEL } from "./heartbeats/index.ts";
+import { DIRECTIVES_CHANNEL, STARTS_CHANNEL } from "./heartbeats/index.ts";
 import { createLogServers, createStatusServer } from "./link-servers/index.ts";
 import { meterPortal } from "./metrics/index.ts";
 import { createNews } from "./news/index.ts";
@@ -212,9 +212,11 @@ async function listenForNews(core: Core, db: Databases, opened: Closing): Promis
     onError: (error) => core.log.warn({ err: error }, "the LISTEN connection was lost; it is opened again"),
   });
   news.on(DIRECTIVES_CHANNEL, (product) => core.heartbeats.waiters.wake(product as ProductId));
+  news.on(STARTS_CHANNEL, (product) => core.heartbeats.memory.forget(product as ProductId));
   news.on(IDENTITY_CHANNEL, (product) => core.registration.identity.forget(product as ProductId));
   news.onMissed(() => {
     core.registration.identity.forgetAll();
+    core.heartbeats.memory.forgetAll();
     core.heartbeats.waiters.wakeAllSpread(Math.random);
   });
   await news.start();

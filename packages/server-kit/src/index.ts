@@ -27,6 +27,7 @@ export { inCustomer, inProvider } from "./database/in-scope.ts";
 export { type DatabaseFound, inspectDatabase } from "./database/inspect-database.ts";
 export { type BesideServer, openBesideServer } from "./database/open-beside-server.ts";
 export { type Databases, type OpenDatabasesOptions, OWN_MIGRATIONS, openDatabases } from "./database/open-databases.ts";
+export { createReadTogether } from "./database/read-together.ts";
 export { CONNECTION_LIMITS, type ConnectionCounts, type ConnectionLimits } from "./http/connection-gate.ts";
 export { CONNECTIONS, createHttpServer, type HttpServerOptions } from "./http/create-http-server.ts";
 export { createHealth, type HealthPart, registerHealthRoutes } from "./http/health-routes.ts";

@@ -36,6 +36,7 @@ import {
   createRecordHeartbeat,
   type SilenceRules,
   silenceRulesOf,
+  HeartbeatMemory,
 } from "#app/heartbeats/index.ts";
 import { createGroupEvents, createIncidentStore } from "#app/incidents/index.ts";
 import { createKeepLimits, createUsageStore, type Limits, limitsInForce } from "#app/limits/index.ts";
@@ -179,6 +180,7 @@ function heartbeatPart(
 ) {
   const store = createHeartbeatStore(db);
   const history = createHistoryStore(db);
+  const memory = new HeartbeatMemory();
   const lastSeen = createLastSeenWriter({
     store,
     scope: PROVIDER,
@@ -199,7 +201,8 @@ function heartbeatPart(
       rulesOf,
       clock,
     }),
-    record: createRecordHeartbeat({ store, lastSeen, acceptance: acceptanceOf, onClone, rulesOf, clock }),
+    memory,
+    record: createRecordHeartbeat({ store, lastSeen, memory, acceptance: acceptanceOf, onClone, rulesOf, clock }),
     giveDirective: createGiveDirectives({ store, clock, newId: () => newId<DirectiveId>() }),
   };
 }

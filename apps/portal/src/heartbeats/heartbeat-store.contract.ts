@@ -215,17 +215,82 @@ export function heartbeatStoreContract(make: () => Promise<HeartbeatStoreUnderTe
     await expect(stolen).rejects.toThrow(/foreign key/);
   });
 
+  test("a counter that came without the store is kept with the time of arrival: a replay of it is refused, also by another node", async () => {
+    const { record, store, scope, product } = await arrange();
+    const beat = (counter: number, start = heartbeatOf().start) => {
+      const seen = { customer: scope.customer, product, agoMs: 0, lateAfterMs: 120_000 };
+      return store.writeSeen(PROVIDER, [
+        { ...seen, beat: { start, counter, contentDigest: "same", clockOffsetMs: 250 } },
+      ]);
+    };
+    await record(heartbeatOf({ counter: 1 }));
+    await beat(7);
+    await beat(5);
+    await store.writeSeen(PROVIDER, [{ customer: scope.customer, product, agoMs: 0, lateAfterMs: 120_000, beat: null }]);
+
+    const replayed = await record(heartbeatOf({ counter: 7, host: "another" }));
+    const facts = await store.facts(scope, product);
+    const next = await record(heartbeatOf({ counter: 8 }));
+
+    expect([replayed.kind, next.kind]).toEqual(["replayed", "next"]);
+    expect(facts?.clockOffsetMs).toBe(250);
+  });
+
+  test("a counter of a start that is no longer in force says nothing of the one that is", async () => {
+    const { record, store, scope, product } = await arrange();
+    const start = "33333333-3333-4333-8333-333333333333";
+    await record(heartbeatOf({ counter: 1 }));
+    await record(heartbeatOf({ start, earlierStarts: [heartbeatOf().start], counter: 1 }));
+    const beat = { start: heartbeatOf().start, counter: 90, contentDigest: "same", clockOffsetMs: 250 };
+    await store.writeSeen(PROVIDER, [{ customer: scope.customer, product, agoMs: 0, lateAfterMs: 120_000, beat }]);
+
+    const next = await record(heartbeatOf({ start, earlierStarts: [heartbeatOf().start], counter: 2 }));
+
+    expect(next.kind).toBe("next");
+  });
+
+  test("a stream that is named twice in one heartbeat is written once", async () => {
+    const { record, store, scope, product } = await arrange();
+    const epoch = newId<Epoch>();
+
+    await record(heartbeatOf({ ledgers: [ledgerOf(epoch, 3), ledgerOf(epoch, 5)] }));
+
+    expect((await store.ledgers(scope, product)).map((one) => one.sealedTo)).toEqual([5]);
+  });
+
+  test("many ask at once for directives, and each gets its own", async () => {
+    const { store, ...own } = await arrange();
+    const products = [own, await own.newProduct(), await own.newProduct()];
+    const ids = await Promise.all(
+      products.slice(0, 2).map(async ({ scope, product }) => {
+        const id = newId<DirectiveId>();
+        const expiresAt = new Date(Date.now() + 60_000);
+        await store.add(scope, product, [{ id, kind: "send-now", payload: {}, expiresAt }]);
+        return id;
+      }),
+    );
+
+    const found = await Promise.all(products.map(({ scope, product }) => store.waitingDirectives(scope, product)));
+    const [first, second] = products;
+    const crossed = await store.waitingDirectives(first?.scope ?? own.scope, second?.product ?? own.product);
+
+    expect(found.map((directives) => directives.map(({ id }) => id))).toEqual([[ids[0]], [ids[1]], []]);
+    expect(crossed).toEqual([]);
+  });
+
   test("last seen is written for all at once and never goes back", async () => {
     const { record, store, scope, product, ...under } = await arrange();
     const neighbour = await under.newProduct();
     await record(heartbeatOf());
     await store.writeSeen(PROVIDER, [
-      { customer: scope.customer, product, agoMs: 0, lateAfterMs: 120_000 },
-      { customer: neighbour.scope.customer, product: neighbour.product, agoMs: 5000, lateAfterMs: 120_000 },
+      { customer: scope.customer, product, agoMs: 0, lateAfterMs: 120_000, beat: null },
+      { customer: neighbour.scope.customer, product: neighbour.product, agoMs: 5000, lateAfterMs: 120_000, beat: null },
     ]);
     const before = (await store.facts(scope, product))?.lastSeenAt;
 
-    await store.writeSeen(PROVIDER, [{ customer: scope.customer, product, agoMs: 60_000, lateAfterMs: 120_000 }]);
+    await store.writeSeen(PROVIDER, [
+      { customer: scope.customer, product, agoMs: 60_000, lateAfterMs: 120_000, beat: null },
+    ]);
 
     expect(before).toBeInstanceOf(Date);
     expect((await store.facts(scope, product))?.lastSeenAt).toEqual(before);

@@ -1,16 +1,27 @@
 import { isTaken, type KnownStart, type LastOfStart, type StartWatch } from "@tms/link/upper";
-import type { CustomerScope, DirectiveId, Epoch, ProductId, ProviderScope, Sha256, Stream } from "@tms/records";
-import { type Databases, inCustomer, inProvider } from "@tms/server-kit";
+import type {
+  CustomerId,
+  CustomerScope,
+  DirectiveId,
+  Epoch,
+  ProductId,
+  ProviderScope,
+  Sha256,
+  Stream,
+} from "@tms/records";
+import { createReadTogether, type Databases, inCustomer, inProvider } from "@tms/server-kit";
 import { type Kysely, sql } from "kysely";
 import { writeChange } from "./change-store.ts";
 import type { GiveDirectivesStore } from "./give-directives.ts";
 import type { HeartbeatFacts, Readiness, SendSchedule, ServingPeriod } from "./heartbeat.ts";
 import type { LastSeenStore } from "./last-seen-writer.ts";
-import type { Directive, DirectiveKind, KeptLedger, Ledger } from "./ledger.ts";
+import type { Directive, DirectiveKind, KeptLedger } from "./ledger.ts";
 import type { HeartbeatToStore, RecordHeartbeatStore } from "./record-heartbeat.ts";
 
 /** Payload of the NOTIFY on this channel: the product's id. */
 export const DIRECTIVES_CHANNEL = "tms_directives";
+/** The same, for nodes that remember which start of a product is in force. */
+export const STARTS_CHANNEL = "tms_starts";
 
 /** A node says once a second that it serves; after a longer hole, as while the database was away, it had not served. */
 const BRIDGED_MS = 10_000;
@@ -28,6 +39,7 @@ export interface HeartbeatStore extends RecordHeartbeatStore, GiveDirectivesStor
 }
 
 export function createHeartbeatStore(db: Databases): HeartbeatStore {
+  const waitingDirectives = createReadTogether((asked: readonly AskedProduct[]) => readDirectives(db, asked));
   return {
     record: (scope, arriving, decide) =>
       inCustomer(db.app, scope, async (trx) => {
@@ -36,12 +48,14 @@ export function createHeartbeatStore(db: Databases): HeartbeatStore {
         if (acceptance.kind === "retry" || acceptance.kind === "replayed") return acceptance;
         if (!isTaken(acceptance.kind)) {
           await writeWatch(trx, scope, { product: arriving.product, watch: acceptance.after.watch });
+          await tellStarts(trx, arriving.product);
           return acceptance;
         }
         await writeState(trx, scope, { ...arriving, after: acceptance.after });
         if (!saysTheSame) await writeChange(trx, scope, arriving);
-        for (const ledger of arriving.heartbeat.ledgers) await writeLedger(trx, scope, arriving, ledger);
+        await writeLedgers(trx, scope, arriving);
         await acknowledge(trx, scope, arriving);
+        if (acceptance.kind !== "next") await tellStarts(trx, arriving.product);
         return acceptance;
       }),
     add: (scope, product, directives) =>
@@ -53,18 +67,7 @@ export function createHeartbeatStore(db: Databases): HeartbeatStore {
         }
         await sql`select pg_notify(${DIRECTIVES_CHANNEL}, ${product})`.execute(trx);
       }),
-    waitingDirectives: (scope, product) =>
-      inCustomer(db.app, scope, async (trx) => {
-        const { rows } = await sql<{
-          id: DirectiveId;
-          kind: DirectiveKind;
-          payload: Record<string, unknown>;
-          expires_at: Date;
-        }>`select id, kind, payload, expires_at from heartbeats_directives
-          where customer = ${scope.customer} and product = ${product} and acknowledged_at is null and expires_at > now()
-          order by created_at, id limit 256`.execute(trx);
-        return rows.map(({ expires_at, ...rest }) => ({ ...rest, expiresAt: expires_at }));
-      }),
+    waitingDirectives: (scope, product) => waitingDirectives({ customer: scope.customer, product }),
     ledgers: (scope, product) =>
       inCustomer(db.app, scope, async (trx) => {
         const { rows } =
@@ -102,22 +105,32 @@ export function createHeartbeatStore(db: Databases): HeartbeatStore {
           products: seen.map((one) => one.product),
           ago: seen.map((one) => one.agoMs),
           late: seen.map((one) => one.lateAfterMs),
+          starts: seen.map(({ beat }) => beat?.start ?? null),
+          counters: seen.map(({ beat }) => beat?.counter ?? null),
+          digests: seen.map(({ beat }) => beat?.contentDigest ?? null),
+          offsets: seen.map(({ beat }) => beat?.clockOffsetMs ?? null),
         };
         // Whoever speaks after a long silence ends it: the silence is kept in the same statement, or neither is.
         await sql`with seen as materialized (
-            select customer, product, clock_timestamp() - ago * interval '1 millisecond' as at, late
+            select customer, product, clock_timestamp() - ago * interval '1 millisecond' as at, late,
+              start, counter, content_digest, clock_offset_ms
             from unnest(${columns.customers}::uuid[], ${columns.products}::uuid[], ${columns.ago}::float8[],
-              ${columns.late}::float8[]) as s (customer, product, ago, late)),
+                ${columns.late}::float8[], ${columns.starts}::text[], ${columns.counters}::bigint[],
+                ${columns.digests}::text[], ${columns.offsets}::float8[])
+              as s (customer, product, ago, late, start, counter, content_digest, clock_offset_ms)),
           ended as (insert into heartbeats_silences (customer, product, since, until)
             select seen.customer, seen.product, before.at, seen.at
             from seen join heartbeats_last_seen before using (customer, product)
             where seen.at > before.at + seen.late * interval '1 millisecond'
             on conflict do nothing)
-          insert into heartbeats_last_seen (customer, product, at)
-          select customer, product, at from seen order by product
-          on conflict (customer, product) do update set at = greatest(heartbeats_last_seen.at, excluded.at)`.execute(
-          trx,
-        );
+          insert into heartbeats_last_seen as l
+            (customer, product, at, start, counter, content_digest, clock_offset_ms)
+          select customer, product, at, start, counter, content_digest, clock_offset_ms from seen order by product
+          on conflict (customer, product) do update set at = greatest(l.at, excluded.at),
+            (start, counter, content_digest, clock_offset_ms) = (select n.* from (values
+                (excluded.start, excluded.counter, excluded.content_digest, excluded.clock_offset_ms),
+                (l.start, l.counter, l.content_digest, l.clock_offset_ms)) as n (start, counter, digest, clock_offset)
+              order by n.start is null, n.start is distinct from excluded.start, n.counter desc limit 1)`.execute(trx);
       }),
     writeServing: (_, node) =>
       inProvider(db.provider, async (trx) => {
@@ -137,6 +150,9 @@ export function createHeartbeatStore(db: Databases): HeartbeatStore {
   };
 }
 
+/** The counter that was written with the time of arrival counts for the start in force only. */
+const BEAT_IS_NEWER = sql`(s.start = p.start and s.counter > p.counter)`;
+
 /** Two heartbeats of one product wait for each other here, also across nodes and before the row exists. */
 async function lockKnown(
   trx: Kysely<unknown>,
@@ -151,12 +167,15 @@ async function lockKnown(
     earlier_starts: LastOfStart[];
     watch: StartWatch | null;
     says_the_same: boolean;
-  }>`select start, counter, content_digest, earlier_starts, watch,
-      start = ${heartbeat.start} and ready = ${JSON.stringify(heartbeat.ready)}::jsonb
+  }>`select p.start, case when ${BEAT_IS_NEWER} then s.counter else p.counter end as counter,
+      case when ${BEAT_IS_NEWER} then s.content_digest else p.content_digest end as content_digest,
+      p.earlier_starts, p.watch,
+      p.start = ${heartbeat.start} and ready = ${JSON.stringify(heartbeat.ready)}::jsonb
         and sending = ${heartbeat.sending} and version = ${heartbeat.version} and host = ${heartbeat.host}
         and address = ${address} and exists (select from heartbeats_changes c
           where c.customer = ${scope.customer} and c.product = ${product}) as says_the_same
-    from heartbeats_products where customer = ${scope.customer} and product = ${product}`.execute(trx);
+    from heartbeats_products p left join heartbeats_last_seen s using (customer, product)
+    where p.customer = ${scope.customer} and p.product = ${product}`.execute(trx);
   const row = rows[0];
   if (row === undefined) return { known: null, saysTheSame: false };
   const known = {
@@ -167,6 +186,34 @@ async function lockKnown(
     watch: row.watch,
   };
   return { known, saysTheSame: row.says_the_same };
+}
+
+interface AskedProduct {
+  customer: CustomerId;
+  product: ProductId;
+}
+
+/** Of those who ask, each sees its own only; the role that reads may see all. */
+async function readDirectives(db: Databases, asked: readonly AskedProduct[]): Promise<Directive[][]> {
+  const [customers, products] = [asked.map(({ customer }) => customer), asked.map(({ product }) => product)];
+  const { rows } = await sql<{
+    asked: number;
+    id: DirectiveId;
+    kind: DirectiveKind;
+    payload: Record<string, unknown>;
+    expires_at: Date;
+  }>`select a.asked::integer, d.* from unnest(${customers}::uuid[], ${products}::uuid[])
+      with ordinality as a (customer, product, asked)
+    cross join lateral (select id, kind, payload, expires_at from heartbeats_directives
+      where customer = a.customer and product = a.product and acknowledged_at is null and expires_at > now()
+      order by created_at, id limit 256) as d`.execute(db.provider);
+  const found = asked.map((): Directive[] => []);
+  for (const { asked: at, expires_at, ...rest } of rows) found[at - 1]?.push({ ...rest, expiresAt: expires_at });
+  return found;
+}
+
+async function tellStarts(trx: Kysely<unknown>, product: ProductId): Promise<void> {
+  await sql`select pg_notify(${STARTS_CHANNEL}, ${product})`.execute(trx);
 }
 
 async function writeWatch(
@@ -207,16 +254,21 @@ async function writeState(
 }
 
 /** A ledger only grows within its epoch; an older report that comes late takes nothing back. */
-async function writeLedger(
+async function writeLedgers(
   trx: Kysely<unknown>,
   scope: CustomerScope,
-  { product, signingKey }: HeartbeatToStore,
-  ledger: Ledger,
+  { product, heartbeat, signingKey }: HeartbeatToStore,
 ): Promise<void> {
+  // One statement cannot write a row twice, should a product name a stream twice.
+  const told = [...new Map(heartbeat.ledgers.map((one) => [`${one.stream} ${one.epoch}`, one])).values()];
+  if (told.length === 0) return;
   await sql`insert into heartbeats_reports as r (customer, product, stream, epoch, sealed_to, head, spooled_bytes,
       oldest_at, signature, signing_key)
-    values (${scope.customer}, ${product}, ${ledger.stream}, ${ledger.epoch}, ${ledger.sealedTo}, ${ledger.head},
-      ${ledger.spooledBytes}, ${ledger.oldestAt}, ${ledger.signature}, ${signingKey})
+    select ${scope.customer}::uuid, ${product}::uuid, l.*, ${signingKey} from unnest(
+      ${told.map((one) => one.stream)}::text[], ${told.map((one) => one.epoch)}::uuid[],
+      ${told.map((one) => one.sealedTo)}::bigint[], ${told.map((one) => one.head)}::text[],
+      ${told.map((one) => one.spooledBytes)}::bigint[], ${told.map((one) => one.oldestAt)}::timestamptz[],
+      ${told.map((one) => one.signature)}::text[]) as l
     on conflict (customer, product, stream, epoch) do update set
       head = case when excluded.sealed_to >= r.sealed_to then excluded.head else r.head end,
       signature = case when excluded.sealed_to >= r.sealed_to then excluded.signature else r.signature end,
@@ -262,7 +314,8 @@ function ledgerOf(row: LedgerRow): KeptLedger {
 }
 
 const FACTS = sql`select p.product, p.version, p.host, p.address, p.ready, p.ready_since, p.sending, p.sending_since,
-  p.agents, p.clock_offset_ms, p.watch, p.schedule, s.at from heartbeats_products p
+  p.agents, case when ${BEAT_IS_NEWER} then s.clock_offset_ms else p.clock_offset_ms end as clock_offset_ms, p.watch,
+  p.schedule, s.at from heartbeats_products p
   left join heartbeats_last_seen s on s.customer = p.customer and s.product = p.product`;
 
 interface FactsRow {

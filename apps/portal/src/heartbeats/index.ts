@@ -11,8 +11,9 @@ export {
   type SilenceRules,
   silenceRulesOf,
 } from "./heartbeat.ts";
+export { HeartbeatMemory } from "./heartbeat-memory.ts";
 export { heartbeatHandlers } from "./heartbeat-routes.ts";
-export { createHeartbeatStore, DIRECTIVES_CHANNEL, type HeartbeatStore } from "./heartbeat-store.ts";
+export { createHeartbeatStore, DIRECTIVES_CHANNEL, type HeartbeatStore, STARTS_CHANNEL } from "./heartbeat-store.ts";
 export { createHistoryStore } from "./history-store.ts";
 export { createLastSeenWriter, type LastSeenWriter } from "./last-seen-writer.ts";
 export type { Directive, DirectiveKind, KeptLedger } from "./ledger.ts";

@@ -11,6 +11,16 @@ export interface SeenProduct {
   agoMs: number;
   /** A longer silence before it was one. */
   lateAfterMs: number;
+  /** The last heartbeat that was judged without the store; null = the store has written it itself. */
+  beat: Beat | null;
+}
+
+/** What goes on when a product says nothing new. */
+export interface Beat {
+  start: string;
+  counter: number;
+  contentDigest: string;
+  clockOffsetMs: number;
 }
 
 export interface LastSeenStore {
@@ -19,8 +29,13 @@ export interface LastSeenStore {
   writeServing(scope: ProviderScope, node: string): Promise<void>;
 }
 
+export interface Told {
+  rules?: SilenceRules;
+  beat?: Beat;
+}
+
 export interface LastSeenWriter {
-  note(scope: CustomerScope, product: ProductId, rules?: SilenceRules): void;
+  note(scope: CustomerScope, product: ProductId, told?: Told): void;
   /** Writes what was noted; also called by the timer once a second. */
   flush(): Promise<void>;
   start(): void;
@@ -35,7 +50,7 @@ export function createLastSeenWriter(deps: {
   monotonicMs: () => number;
   onError: (error: unknown) => void;
 }): LastSeenWriter {
-  let noted = new Map<ProductId, { customer: CustomerId; atMs: number; lateAfterMs: number }>();
+  let noted = new Map<ProductId, { customer: CustomerId; atMs: number; lateAfterMs: number; beat: Beat | null }>();
   let timer: NodeJS.Timeout | null = null;
   let flushing: Promise<void> = Promise.resolve();
 
@@ -43,12 +58,9 @@ export function createLastSeenWriter(deps: {
     const batch = noted;
     noted = new Map();
     const nowMs = deps.monotonicMs();
-    const seen = [...batch].map(([product, { customer, atMs, lateAfterMs }]) => ({
-      customer,
-      product,
-      agoMs: nowMs - atMs,
-      lateAfterMs,
-    }));
+    const seen = [...batch].map(([product, { customer, atMs, lateAfterMs, beat }]) => {
+      return { customer, product, agoMs: nowMs - atMs, lateAfterMs, beat };
+    });
     await deps.store.writeServing(deps.scope, deps.node);
     if (seen.length > 0) await deps.store.writeSeen(deps.scope, seen);
   }
@@ -62,9 +74,10 @@ export function createLastSeenWriter(deps: {
   }
 
   return {
-    note: (scope, product, rules = DEFAULT_SILENCE_RULES) => {
+    note: (scope, product, { rules = DEFAULT_SILENCE_RULES, beat } = {}) => {
       const { lateAfterMs } = thresholdsOf(rules);
-      noted.set(product, { customer: scope.customer, atMs: deps.monotonicMs(), lateAfterMs });
+      const last = beat ?? noted.get(product)?.beat ?? null;
+      noted.set(product, { customer: scope.customer, atMs: deps.monotonicMs(), lateAfterMs, beat: last });
     },
     flush,
     start() {

@@ -4,6 +4,7 @@ import { AppError, type CustomerId, type DirectiveId, newId, type ProductId } fr
 import { TestClock } from "@tms/testkit";
 import { expect, test } from "vitest";
 import { acceptanceOf } from "./heartbeat.ts";
+import { HeartbeatMemory } from "./heartbeat-memory.ts";
 import { heartbeatHandlers } from "./heartbeat-routes.ts";
 import type { DirectiveOutcome } from "./ledger.ts";
 import { createRecordHeartbeat, type RecordHeartbeatStore } from "./record-heartbeat.ts";
@@ -59,6 +60,7 @@ function arrange() {
     recordHeartbeat: createRecordHeartbeat({
       store,
       lastSeen,
+      memory: new HeartbeatMemory(),
       acceptance: acceptanceOf,
       onClone: async () => undefined,
       clock,

@@ -2,6 +2,8 @@ import { createHash, randomUUID } from "node:crypto";
 import type { ArrivingStart, Judgement, KnownStart } from "@tms/link/upper";
 import { AppError, type Clock, type CustomerScope, type ProductId } from "@tms/records";
 import { DEFAULT_SILENCE_RULES, type Heartbeat, type SilenceRules } from "./heartbeat.ts";
+import type { HeartbeatMemory } from "./heartbeat-memory.ts";
+import type { Told } from "./last-seen-writer.ts";
 
 export interface HeartbeatToStore {
   product: ProductId;
@@ -27,7 +29,8 @@ export interface RecordHeartbeatStore {
 
 export interface RecordHeartbeatDeps {
   store: RecordHeartbeatStore;
-  lastSeen: { note(scope: CustomerScope, product: ProductId, rules?: SilenceRules): void };
+  lastSeen: { note(scope: CustomerScope, product: ProductId, told?: Told): void };
+  memory: HeartbeatMemory;
   acceptance: (
     known: KnownStart | null,
     arriving: ArrivingStart,
@@ -43,7 +46,8 @@ export interface RecordHeartbeatDeps {
 }
 
 /**
- * Takes one heartbeat: outcomes and ledgers are committed before it returns, so that the answer may rely on them.
+ * Takes one heartbeat: outcomes, ledgers and whatever else it says anew are committed before it returns, so that the
+ * answer may rely on them. One that says nothing new is judged from memory, and its counter is written within a second.
  *
  * @throws {AppError} `link.counter_replayed` when a counter comes again with other content.
  */
@@ -54,26 +58,44 @@ export function createRecordHeartbeat(deps: RecordHeartbeatDeps) {
     heartbeat: Heartbeat,
   ): Promise<Judgement> {
     const now = deps.clock.now();
-    const contentDigest = digestOf(heartbeat);
+    const contentDigest = digestOf(heartbeat, from.address);
     const clockOffsetMs = heartbeat.localTime.getTime() - now.getTime();
     const arriving = { ...from, heartbeat, contentDigest, clockOffsetMs };
     const rules = (await deps.rulesOf?.(scope)) ?? DEFAULT_SILENCE_RULES;
-    const time = { nowMs: now.getTime(), newChallenge: (deps.newChallenge ?? randomUUID)(), rules };
+    const nowMs = now.getTime();
+    const time = { nowMs, newChallenge: (deps.newChallenge ?? randomUUID)(), rules };
+    const judge = (known: KnownStart | null, start: ArrivingStart) => deps.acceptance(known, start, time);
+    const start = { ...heartbeat, contentDigest, address: from.address };
+    if (heartbeat.outcomes.length === 0) {
+      const judged = deps.memory.judge(from.product, start, { nowMs, judge });
+      if (judged !== null) {
+        const beat = { start: heartbeat.start, counter: heartbeat.counter, contentDigest, clockOffsetMs };
+        deps.lastSeen.note(scope, from.product, { rules, beat });
+        return judged;
+      }
+    }
+    const mark = deps.memory.mark();
     const acceptance = await deps.store.record(scope, arriving, (known) =>
-      deps.acceptance(known, { ...heartbeat, contentDigest, address: from.address }, time),
+      judge(deps.memory.newerOf(from.product, known), start),
     );
+    deps.memory.learn(from.product, acceptance, { mark, nowMs });
     if (acceptance.kind === "replayed") {
       throw new AppError("link.counter_replayed", { product: from.product, counter: heartbeat.counter });
     }
     // A retry is an arrival too: the product is up.
-    deps.lastSeen.note(scope, from.product, rules);
+    deps.lastSeen.note(scope, from.product, { rules });
     if (acceptance.kind === "clone") await deps.onClone(scope, from.product);
     return acceptance;
   };
 }
 
-/** The content that makes a counter's reuse a retry; the sender's clock may differ between two tries. */
-function digestOf(heartbeat: Heartbeat): string {
-  const { localTime: _, ...content } = heartbeat;
-  return createHash("sha256").update(JSON.stringify(content)).digest("hex");
+/**
+ * The content that makes a counter's reuse a retry, and the next counter a repetition. The sender's clock may differ
+ * between two tries, and a challenge is no news of the product.
+ */
+function digestOf(heartbeat: Heartbeat, address: string): string {
+  const { localTime: _, counter: __, challenge: ___, ...content } = heartbeat;
+  return createHash("sha256")
+    .update(JSON.stringify({ ...content, address }))
+    .digest("hex");
 }

@@ -1,6 +1,6 @@
 import type { IntakeStore, IntakeTransaction, ReceivedBatch } from "@tms/link/upper";
-import type { CustomerScope, Epoch, ProductId, ProviderScope, Sha256, Stream } from "@tms/records";
-import { type Databases, inCustomer, inProvider } from "@tms/server-kit";
+import type { CustomerId, CustomerScope, Epoch, ProductId, ProviderScope, Sha256, Stream } from "@tms/records";
+import { createReadTogether, type Databases, inCustomer, inProvider } from "@tms/server-kit";
 import { type Kysely, sql } from "kysely";
 import type { BatchRow, DeclaredGap, IndexJob, StreamPlace } from "./batch-row.ts";
 
@@ -46,6 +46,7 @@ const COLUMNS = sql`id, product, stream, epoch, first, count, digest, blob_key, 
 
 export function createLogIntakeStore(deps: LogIntakeStoreDeps): LogIntakeStore {
   const { db } = deps;
+  const positions = createReadTogether((asked: readonly AskedProduct[]) => readPositions(db, asked));
   return {
     async locked(peer, stream, work) {
       const scope = { customer: peer.customer };
@@ -57,15 +58,7 @@ export function createLogIntakeStore(deps: LogIntakeStoreDeps): LogIntakeStore {
         return work(transactionOf(trx, { deps, place, position, opens: wasClosed ? null : announced }));
       });
     },
-    positions: (scope, product) =>
-      inCustomer(db.app, scope, async (trx) => {
-        const { rows } = await sql<PositionRow & { stream: Stream }>`select stream, epoch, next, head
-          from log_intake_positions where customer = ${scope.customer} and product = ${product}
-            and epoch is not null`.execute(trx);
-        return rows.flatMap((row) =>
-          row.epoch === null ? [] : [{ stream: row.stream, epoch: row.epoch, next: Number(row.next), head: row.head }],
-        );
-      }),
+    positions: (scope, product) => positions({ customer: scope.customer, product }),
     batches: (scope, of) => inCustomer(db.app, scope, (trx) => batchesOf(trx, { scope, ...of })),
     settledBatches: (scope, of) =>
       inCustomer(db.app, scope, async (trx) => {
@@ -116,6 +109,23 @@ export function createLogIntakeStore(deps: LogIntakeStoreDeps): LogIntakeStore {
         return new Map(rows.map((row) => [row.stream, { batches: Number(row.batches), records: Number(row.records) }]));
       }),
   };
+}
+
+interface AskedProduct {
+  customer: CustomerId;
+  product: ProductId;
+}
+
+/** Of those who ask, each sees its own only; the role that reads may see all. */
+async function readPositions(db: Databases, asked: readonly AskedProduct[]): Promise<StreamPlace[][]> {
+  const [customers, products] = [asked.map(({ customer }) => customer), asked.map(({ product }) => product)];
+  const { rows } = await sql<{ asked: number; stream: Stream; epoch: Epoch; next: string; head: Sha256 | null }>`
+    select a.asked::integer, p.stream, p.epoch, p.next, p.head
+    from unnest(${customers}::uuid[], ${products}::uuid[]) with ordinality as a (customer, product, asked)
+    join log_intake_positions p using (customer, product) where p.epoch is not null`.execute(db.provider);
+  const found = asked.map((): StreamPlace[] => []);
+  for (const { asked: at, next, ...rest } of rows) found[at - 1]?.push({ ...rest, next: Number(next) });
+  return found;
 }
 
 interface Place {

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { type Bench, goalsMet } from "./bench.ts";
 import { crashBench } from "./crash/crash-bench.ts";
 import { heartbeatsBench } from "./fleet/heartbeats-bench.ts";
+import { registrationsBench } from "./fleet/registrations-bench.ts";
 import { intakeBench } from "./intake/intake-bench.ts";
 import { bandwidthBench } from "./line/bandwidth-bench.ts";
 
@@ -14,6 +15,7 @@ import { bandwidthBench } from "./line/bandwidth-bench.ts";
 const BENCHES: Record<string, Bench> = {
   intake: intakeBench,
   heartbeats: heartbeatsBench,
+  registrations: registrationsBench,
   crash: crashBench,
   bandwidth: bandwidthBench,
 };

@@ -7,7 +7,7 @@ export type FleetOrder =
   | { kind: "make"; first: number; count: number }
   | { kind: "register"; server: Server; credentials: Credentials[]; atOnce: number }
   /** Heartbeats as fast as `atOnce` of them are answered, over open connections or each over a new one. */
-  | { kind: "beat"; server: Server; seconds: number; atOnce: number; connection: "open" | "new" }
+  | { kind: "beat"; server: Server; count: number; seconds: number; atOnce: number; connection: "open" | "new" }
   /** One long poll each, held open until the server answers it. */
   | { kind: "hold"; server: Server; count: number; waitSeconds: number }
   /** Each beats every `everySeconds`, waiting for most of it, spread evenly. */
@@ -76,7 +76,7 @@ async function register(order: Extract<FleetOrder, { kind: "register" }>, report
 /** Members take turns, so that none is over its own limit. */
 async function beat(order: Extract<FleetOrder, { kind: "beat" }>, report: FleetReport): Promise<void> {
   const until = performance.now() + order.seconds * 1000;
-  const waiting = [...members];
+  const waiting = members.slice(0, order.count);
   const work = async () => {
     while (performance.now() < until) {
       const member = waiting.shift();

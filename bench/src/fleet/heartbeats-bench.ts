@@ -146,8 +146,9 @@ async function perCpuSecond(
 ): Promise<number> {
   const { connection, scale, statuses } = how;
   await fleet.order({ kind: "close" });
-  const order = { kind: "beat", server, atOnce: AT_ONCE[connection], connection } as const;
+  const order = { kind: "beat", server, count: scale.held, atOnce: AT_ONCE[connection], connection } as const;
   // Connections are opened, and the server is warm, before it counts.
+  await fleet.order({ kind: "hold", server, count: scale.held, waitSeconds: 0 });
   await fleet.order({ ...order, seconds: scale.seconds / 2 });
   const before = cpuSecondsOf(pid);
   const report = await fleet.order({ ...order, seconds: scale.seconds });
@@ -158,7 +159,14 @@ async function perCpuSecond(
 /** Memory of a connection that is held open, with its long poll. */
 async function holdBytes(fleet: Fleet, { server, pid }: Measurand, scale: Scale): Promise<number> {
   await fleet.order({ kind: "close" });
-  await fleet.order({ kind: "beat", server, seconds: 2 * scale.seconds, atOnce: AT_ONCE.new, connection: "new" });
+  await fleet.order({
+    kind: "beat",
+    server,
+    count: scale.held,
+    seconds: 2 * scale.seconds,
+    atOnce: AT_ONCE.new,
+    connection: "new",
+  });
   const before = residentBytesOf(pid);
   const holding = fleet.order({ kind: "hold", server, count: scale.held, waitSeconds: 40 });
   let most = before;

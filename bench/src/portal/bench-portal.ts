@@ -33,6 +33,8 @@ export interface BenchPortal {
   events: ClickHouseClient;
   database: pg.Pool;
   registerProduct(directory: string): Promise<BenchProduct>;
+  /** One more customer, with keys of its own. */
+  addCustomer(directory: string): Promise<{ userName: string; password: string }>;
   startWorker(): Promise<Restartable>;
   /** Records whose indexing is committed. */
   indexed(product: ProductId): Promise<number>;
@@ -93,6 +95,13 @@ export async function startBenchPortal(directory: string, options: { rules?: str
       stores,
       events,
       database,
+      addCustomer: async (at) => {
+        await mkdir(at, { recursive: true });
+        const { bundle } = await demoCeremony(at);
+        const made = await person.addCustomer({ body: { keys: bundle, validUntil } });
+        const { userName } = await person.connectionDetails({ params: { id: made.customer.id } });
+        return { userName, password: made.password };
+      },
       registerProduct: (at) => registerProduct(details, added.password, at),
       startWorker: () => start("worker", ["worker"]),
       async indexed(product) {

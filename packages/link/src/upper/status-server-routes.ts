@@ -89,7 +89,8 @@ function registerHeartbeat(scope: FastifyInstance, deps: StatusServerDeps): void
 
 function closedSignal(reply: FastifyReply): AbortSignal {
   const closed = new AbortController();
-  reply.raw.once("close", () => closed.abort());
+  // With a reason of its own: the default one is an error with a stack, for every request.
+  reply.raw.once("close", () => closed.abort("closed"));
   return closed.signal;
 }
 

@@ -114,8 +114,9 @@ function clientKey(socket: Socket): string | null {
   const known = clientKeys.get(socket);
   if (known !== undefined) return known;
   if (!(socket instanceof TLSSocket)) return null;
-  const key = socket.getPeerCertificate().fingerprint256;
-  if (typeof key !== "string") return null;
+  // Not `getPeerCertificate`, which takes the whole certificate apart for every new connection.
+  const key = socket.getPeerX509Certificate()?.fingerprint256;
+  if (key === undefined) return null;
   clientKeys.set(socket, key);
   return key;
 }

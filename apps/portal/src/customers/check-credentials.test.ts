@@ -1,4 +1,4 @@
-import { type CustomerId, newId, type Sha256 } from "@tms/records";
+import { AppError, type CustomerId, newId, type Sha256 } from "@tms/records";
 import { TestClock } from "@tms/testkit";
 import { expect, test } from "vitest";
 import { createCheckCredentials } from "./check-credentials.ts";
@@ -53,9 +53,13 @@ test("after ten wrong tries nothing is verified until a minute has passed", asyn
   const { check, verified, clock } = credentials();
   for (let tries = 0; tries < 10; tries += 1) await check("clinic-1", "wrong", "10.0.0.1").catch(() => undefined);
 
-  await expect(check("clinic-1", "right", "10.0.0.1")).rejects.toMatchObject({ code: "link.credentials_throttled" });
+  clock.advance(20_000);
+  await expect(check("clinic-1", "right", "10.0.0.1")).rejects.toMatchObject({
+    code: "link.credentials_throttled",
+    details: { retryAfterSeconds: 40 },
+  });
   const verifiedWhileThrottled = verified.length;
-  clock.advance(61_000);
+  clock.advance(41_000);
 
   expect(verifiedWhileThrottled).toBe(10);
   await expect(check("clinic-1", "right", "10.0.0.1")).resolves.toEqual({ customer: CUSTOMER.id });
@@ -70,6 +74,28 @@ test("of many wrong tries at once only ten are verified, whether by one address 
   await Promise.allSettled(many.map((index) => forName.check("clinic-1", "wrong", `10.0.0.${index}`)));
 
   expect([byAddress.verified.length, forName.verified.length]).toEqual([10, 10]);
+});
+
+test("who is turned away because too many wait for their hash has used no try up", async () => {
+  const clock = new TestClock(new Date("2026-11-24T09:00:00Z"));
+  let isFull = true;
+  const check = createCheckCredentials({
+    findByUserName: async () => ({ customer: CUSTOMER, passwordHash: "hash of right" }),
+    verifyPassword: async (hash, password) => {
+      if (isFull) throw new AppError("request.rate_limited", { retryAfterSeconds: 1 });
+      return hash === `hash of ${password}`;
+    },
+    decoyHash: "decoy",
+    scope: { provider: true },
+    clock,
+  });
+  const turnedAway = await Promise.allSettled(Array.from({ length: 10 }, () => check("clinic-1", "right", "10.0.0.1")));
+  isFull = false;
+
+  const later = check("clinic-1", "right", "10.0.0.1");
+
+  await expect(later).resolves.toEqual({ customer: CUSTOMER.id });
+  expect(turnedAway.every(({ status }) => status === "rejected")).toBe(true);
 });
 
 test("right passwords use no tries up, and take back nobody's wrong ones", async () => {

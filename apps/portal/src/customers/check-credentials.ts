@@ -46,20 +46,35 @@ export function createCheckCredentials(deps: CheckCredentialsDeps) {
     wrong.set(key, recentOf(key).slice(0, -1));
   }
 
+  function secondsUntilFree(key: string): number {
+    const recent = recentOf(key);
+    const blocking = recent[recent.length - MAX_WRONG];
+    if (blocking === undefined) return 0;
+    return Math.max(1, Math.ceil((blocking + WINDOW_MS - deps.clock.now().getTime()) / 1000));
+  }
+
+  async function judged(userName: string, password: string): Promise<Customer | null> {
+    const found = await deps.findByUserName(deps.scope, userName);
+    const isRight = await deps.verifyPassword(found?.passwordHash ?? deps.decoyHash, password);
+    return isRight ? (found?.customer ?? null) : null;
+  }
+
   return async function checkCredentials(
     userName: string,
     password: string,
     fromAddress: string,
   ): Promise<CustomerScope> {
     const keys = [`address ${fromAddress}`, `name ${userName}`];
-    if (keys.some((key) => recentOf(key).length >= MAX_WRONG)) {
-      throw new AppError("link.credentials_throttled", { fromAddress });
-    }
+    const retryAfterSeconds = Math.max(...keys.map(secondsUntilFree));
+    if (retryAfterSeconds > 0) throw new AppError("link.credentials_throttled", { fromAddress, retryAfterSeconds });
     for (const key of keys) countTry(key);
-    const found = await deps.findByUserName(deps.scope, userName);
-    const isRight = await deps.verifyPassword(found?.passwordHash ?? deps.decoyHash, password);
-    if (found === null || !isRight) throw new AppError("link.credentials_wrong", { fromAddress });
+    const found = await judged(userName, password).catch((error: unknown) => {
+      // Nobody was judged, as when too many wait for their hash: that is no wrong try.
+      for (const key of keys) takeBack(key);
+      throw error;
+    });
+    if (found === null) throw new AppError("link.credentials_wrong", { fromAddress });
     for (const key of keys) takeBack(key);
-    return { customer: found.customer.id };
+    return { customer: found.id };
   };
 }

@@ -34,9 +34,9 @@ import {
   createNewsWaiters,
   createReadHistory,
   createRecordHeartbeat,
+  HeartbeatMemory,
   type SilenceRules,
   silenceRulesOf,
-  HeartbeatMemory,
 } from "#app/heartbeats/index.ts";
 import { createGroupEvents, createIncidentStore } from "#app/incidents/index.ts";
 import { createKeepLimits, createUsageStore, type Limits, limitsInForce } from "#app/limits/index.ts";

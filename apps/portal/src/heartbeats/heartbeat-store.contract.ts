@@ -226,7 +226,9 @@ export function heartbeatStoreContract(make: () => Promise<HeartbeatStoreUnderTe
     await record(heartbeatOf({ counter: 1 }));
     await beat(7);
     await beat(5);
-    await store.writeSeen(PROVIDER, [{ customer: scope.customer, product, agoMs: 0, lateAfterMs: 120_000, beat: null }]);
+    await store.writeSeen(PROVIDER, [
+      { customer: scope.customer, product, agoMs: 0, lateAfterMs: 120_000, beat: null },
+    ]);
 
     const replayed = await record(heartbeatOf({ counter: 7, host: "another" }));
     const facts = await store.facts(scope, product);

@@ -70,7 +70,7 @@ describe("what was tested", () => {
     expect(digestOfTested(changed, SECRETS)).toBe(digestOfTested(settings(), SECRETS));
   });
 
-  test("a registration holds until user name or root differ, it expired, or the portal refuses it", () => {
+  test("a registration holds until user name, root or every CA pin differ, it expired, or the portal refuses it", () => {
     const { patternRoot, caPins } = settings();
     const registered = { userName: "acme", patternRoot, caPins, refused: false, expired: false };
 
@@ -82,8 +82,11 @@ describe("what was tested", () => {
       needsRegistration(settings(), { ...registered, refused: true }),
       needsRegistration(settings(), { ...registered, expired: true }),
       needsRegistration(settings(), null),
+      needsRegistration(settings({ caPins: ["d".repeat(64) as Sha256] }), registered),
+      needsRegistration(settings({ caPins: ["d".repeat(64) as Sha256, ...caPins] }), registered),
+      needsRegistration(settings({ caPins: [] }), registered),
     ];
 
-    expect(judged).toEqual([false, false, true, true, true, true, true]);
+    expect(judged).toEqual([false, false, true, true, true, true, true, true, false, false]);
   });
 });

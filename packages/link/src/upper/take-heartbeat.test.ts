@@ -90,6 +90,7 @@ test.each([
 ])("a heartbeat that may be held for %s ms is held for %i ms at most", async (most, held) => {
   const waits: number[] = [];
   const take = createTakeHeartbeat({
+    trust: null,
     heartbeats: {
       accept: async () => ({ standing: "taken" as const, challenge: null, at: new Date() }),
       answer: async () => ({ serverTime: "2026-11-24T09:00:00.000Z", nextSeconds: 1, directives: [], positions: [] }),
@@ -114,4 +115,34 @@ test.each([
   );
 
   expect(waits).toEqual([held]);
+});
+
+test("keys that roll over are told at once, and to who does not take them once more only at the end of each poll", async () => {
+  const polls: number[] = [];
+  const announced = {
+    announcement: { authorities: [], sshHostKeys: ["next"] },
+    confirmed: { caPins: [], sshHostKeys: ["next"] },
+  };
+  const take = createTakeHeartbeat({
+    trust: () => announced,
+    heartbeats: {
+      accept: async () => ({ standing: "taken" as const, challenge: null, at: new Date() }),
+      answer: async () => ({ serverTime: "2026-11-24T09:00:00.000Z", nextSeconds: 1, directives: [], positions: [] }),
+      waitForNews: async () => void polls.push(1),
+    },
+    timers: systemTimers,
+  });
+  const call = { peer: async () => PEER, address: "127.0.0.1", signal: AbortSignal.timeout(10_000) };
+  const ask = async (sshHostKeys: string[]) => {
+    const { trust } = await take({ ...requestWith({}), waitSeconds: 50, trust: { caPins: [], sshHostKeys } }, call);
+    return [trust !== undefined, polls.length];
+  };
+
+  const seen = [await ask(["old"]), await ask(["old"]), await ask(["next"])];
+
+  expect(seen).toEqual([
+    [true, 0],
+    [true, 1],
+    [false, 2],
+  ]);
 });

@@ -8,6 +8,7 @@ import { heartbeatsBench } from "./fleet/heartbeats-bench.ts";
 import { registrationsBench } from "./fleet/registrations-bench.ts";
 import { intakeBench } from "./intake/intake-bench.ts";
 import { bandwidthBench } from "./line/bandwidth-bench.ts";
+import { proxyBench } from "./proxy/proxy-bench.ts";
 
 // `npm run bench -- NAME [--quick] [--rounds N]`: measures, compares with a baseline in the same run, verifies that nothing was lost.
 // The last line is one JSON object (`tms.bench/1`), also kept in bench/results. A missed goal exits 0 and says so.
@@ -18,6 +19,7 @@ const BENCHES: Record<string, Bench> = {
   registrations: registrationsBench,
   crash: crashBench,
   bandwidth: bandwidthBench,
+  proxy: proxyBench,
 };
 const RESULTS = join(import.meta.dirname, "..", "results");
 

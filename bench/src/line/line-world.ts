@@ -3,6 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
+  type Address,
   createDial,
   createLowerKeys,
   createLowerLink,
@@ -19,18 +20,22 @@ import { newId, type Sha256, STREAMS, systemClock } from "@tms/records";
 import { FakePortal, FakeProxy, makeThreatEvent } from "@tms/testkit";
 import { MeteredLine } from "./metered-line.ts";
 
-/** One lower party before a portal of its own, over a line that is metered, with or without a proxy in it. */
-export interface LineWorld {
-  portal: FakePortal;
-  paces: Paces;
+/** One lower party before a fake portal. */
+export interface Sender {
   link: LowerLink;
   spool: Spool;
-  /** What passes between the lower party and the first thing it dials for logs; and the same for the status server. */
-  lines: { log: MeteredLine; status: MeteredLine };
   /** Records that compress to about so many bytes. @returns how many */
   fill(bytes: number): Promise<number>;
   received(): Promise<number>;
   close(): Promise<void>;
+}
+
+/** One lower party before a portal of its own, over a line that is metered, with or without a proxy in it. */
+export interface LineWorld extends Sender {
+  portal: FakePortal;
+  paces: Paces;
+  /** What passes between the lower party and the first thing it dials for logs; and the same for the status server. */
+  lines: { log: MeteredLine; status: MeteredLine };
 }
 
 const RECORD_BYTES = 6000;
@@ -39,9 +44,9 @@ export async function openLineWorld(options: {
   protocol: "ssl" | "ssh";
   proxy: "none" | "http" | "socks5";
 }): Promise<LineWorld> {
-  const directory = await mkdtemp(join(tmpdir(), "tms-line-"));
+  const { protocol } = options;
   const portal = await FakePortal.start();
-  const logPort = portal.ports[options.protocol];
+  const logPort = portal.ports[protocol];
   const proxy = options.proxy === "none" ? null : await FakeProxy.start({ kind: options.proxy });
   const lines =
     proxy === null
@@ -54,7 +59,38 @@ export async function openLineWorld(options: {
     proxy === null ? null : { kind: proxy.options.kind, host: "127.0.0.1", port: lines.log.port };
   const paces: Paces = { up: new Pace(), down: new Pace() };
   const at = (line: MeteredLine, port: number) => ({ host: "127.0.0.1", port: proxy === null ? line.port : port });
+  const sender = await openSender(portal, {
+    protocol,
+    proxy: settings,
+    paces,
+    statusServer: at(lines.status, portal.ports.status),
+    logServer: at(lines.log, logPort),
+  });
+  return {
+    ...sender,
+    portal,
+    paces,
+    lines,
+    close: async () => {
+      await sender.close();
+      await Promise.all([lines.log.close(), lines.status.close(), proxy?.close()]);
+      await portal.close();
+    },
+  };
+}
 
+/** Registers a lower party; it sends once its link is started. */
+export async function openSender(
+  portal: FakePortal,
+  how: {
+    protocol: "ssl" | "ssh";
+    proxy: ProxySettings | null;
+    paces?: Paces;
+    statusServer: Address;
+    logServer: Address;
+  },
+): Promise<Sender> {
+  const directory = await mkdtemp(join(tmpdir(), "tms-line-"));
   const keys = await createLowerKeys(join(directory, "keys"));
   const instanceId = newId<string>();
   const identity = await registerLower({
@@ -73,13 +109,14 @@ export async function openLineWorld(options: {
   // Batches of the size that a thin line would want: the bench watches bytes, not how batches are cut.
   const limits = { ...SPOOL_LIMITS, sealPlainBytes: 2 * 1024 * 1024 };
   const spool = await openSpool({ directory: join(directory, "spool"), streams: STREAMS, clock: systemClock, limits });
+  const { paces } = how;
   const link = createLowerLink({
     keys,
     identity,
-    dial: createDial({ proxy: settings, paces }),
-    paces,
-    statusServer: at(lines.status, portal.ports.status),
-    logServer: { ...at(lines.log, logPort), protocol: options.protocol },
+    dial: createDial({ proxy: how.proxy, ...(paces === undefined ? {} : { paces }) }),
+    ...(paces === undefined ? {} : { paces }),
+    statusServer: how.statusServer,
+    logServer: { ...how.logServer, protocol: how.protocol },
     spool,
     describe: () => ({ version: "1.0.0", host: "bench", instanceId, ready: { ok: true, reasons: [] }, sending: "on" }),
     onDirective: async ({ id }) => ({ id, ok: true }),
@@ -87,11 +124,8 @@ export async function openLineWorld(options: {
     log: { info: () => undefined, warn: () => undefined },
   });
   return {
-    portal,
-    paces,
     link,
     spool,
-    lines,
     fill: async (bytes) => {
       const count = Math.ceil(bytes / RECORD_BYTES);
       for (let done = 0; done < count; done += 50) {
@@ -104,8 +138,6 @@ export async function openLineWorld(options: {
     close: async () => {
       await link.stop();
       await spool.close();
-      await Promise.all([lines.log.close(), lines.status.close(), proxy?.close()]);
-      await portal.close();
       await rm(directory, { recursive: true, force: true });
     },
   };

@@ -78,7 +78,43 @@ test("OpenSSH sftp delivers a batch and ends", async ({ skip }) => {
   expect(await portal.records(product, STREAM)).toEqual(records);
 });
 
-test("OpenSSH scp puts a file with exit status 0", async ({ skip }) => {
+test("OpenSSH ssh delivers framed batches to tms-ingest and ends with its status", async ({ skip }) => {
+  if (!has("ssh")) skip("ssh is not installed");
+  await using portal = await FakePortal.start();
+  const { agent, directory, records, sealed, product } = await vendor(portal);
+  const key = join(directory, "key");
+  await writeFile(key, agent.keys.sshPrivateKey, { mode: 0o600 });
+  const frame = Buffer.concat([Buffer.from(`${sealed.digest} ${STREAM} ${sealed.bytes.length}\n`), sealed.bytes]);
+  const ingest = async (bytes: Buffer) => {
+    const running = run(
+      "ssh",
+      [
+        ...["-i", key, "-p", String(portal.ports.ssh), "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=no"],
+        ...["-o", `UserKnownHostsFile=${join(directory, "known")}`, "-o", "IdentitiesOnly=yes"],
+        ...[`${product}@127.0.0.1`, "tms-ingest"],
+      ],
+      { timeout: 20_000 },
+    );
+    running.child.stdin?.end(bytes);
+    const { stdout, code } = await running.then(
+      (done) => ({ stdout: done.stdout, code: 0 }),
+      // A refused frame ends with a status of its own; that is what is asked for here.
+      (error: { stdout: string; code: number }) => error,
+    );
+    const lines = stdout.split("\n").filter((line) => line !== "");
+    return { code, answers: lines.map((line) => JSON.parse(line) as object) };
+  };
+
+  const twice = await ingest(Buffer.concat([frame, frame]));
+  const malformed = await ingest(Buffer.from("no frame\n"));
+  await agent.close();
+
+  expect(twice).toMatchObject({ code: 0, answers: [{ outcome: "accepted" }, { outcome: "duplicate" }] });
+  expect(malformed).toMatchObject({ code: 1, answers: [{ code: "batch.length_malformed" }] });
+  expect(await portal.records(product, STREAM)).toEqual(records);
+});
+
+test("OpenSSH scp puts a file with exit status 0, and delivers nothing, because it cannot rename", async ({ skip }) => {
   if (!has("scp")) skip("scp is not installed");
   await using portal = await FakePortal.start();
   const { agent, directory, file, product } = await vendor(portal);
@@ -97,4 +133,5 @@ test("OpenSSH scp puts a file with exit status 0", async ({ skip }) => {
 
   await expect(copied).resolves.toBeDefined();
   await agent.close();
+  expect(portal.store.batches(product, STREAM)).toEqual([]);
 });

@@ -16,6 +16,7 @@ import { api } from "../api.ts";
 import { paths } from "../paths.ts";
 import { useSession } from "../session-context.ts";
 import { useWords } from "../words.ts";
+import { AllowancePanel } from "./AllowancePanel.tsx";
 import { ValidityState } from "./CustomersScreen.tsx";
 import { PasswordOnce } from "./PasswordOnce.tsx";
 
@@ -87,24 +88,27 @@ function LoadedCustomer(props: { customer: CustomerRow }): ReactNode {
           },
         ]}
       />
-      <Panel
-        title={words("customer.registration")}
-        note={words("customer.registrationNote")}
-        right={administrates ? <NewPassword customer={customer} /> : undefined}
-      >
-        <Pairs
-          pairs={[
-            [
-              words("customer.userName"),
-              <Copyable key="u" text={customer.userName} what={words("customer.userName")} truncate="command" />,
-            ],
-            [
-              words("details.patternRoot"),
-              <Copyable key="r" text={customer.patternRoot} what={words("details.patternRoot")} truncate="hash" />,
-            ],
-          ]}
-        />
-      </Panel>
+      <div className="tms-stack">
+        <Panel
+          title={words("customer.registration")}
+          note={words("customer.registrationNote")}
+          right={administrates ? <NewPassword customer={customer} /> : undefined}
+        >
+          <Pairs
+            pairs={[
+              [
+                words("customer.userName"),
+                <Copyable key="u" text={customer.userName} what={words("customer.userName")} truncate="command" />,
+              ],
+              [
+                words("details.patternRoot"),
+                <Copyable key="r" text={customer.patternRoot} what={words("details.patternRoot")} truncate="hash" />,
+              ],
+            ]}
+          />
+        </Panel>
+        <AllowancePanel customer={customer} />
+      </div>
     </Page>
   );
 }

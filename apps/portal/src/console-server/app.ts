@@ -62,6 +62,7 @@ export function createConsoleServer(core: Core, options: ConsoleOptions): Fastif
     hashPassword: core.hasher.hash,
     randomBytes: options.randomBytes,
     figures: figures.ofCustomers,
+    limits: core.limits,
     connection: options.connection,
     audit,
     clock,

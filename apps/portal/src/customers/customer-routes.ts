@@ -3,9 +3,12 @@ import { type CustomerKeys, type CustomerRow, customerRoutes } from "@tms/contra
 import { AppError, type Clock, type CustomerId, type ProviderScope } from "@tms/records";
 import { type Audit, implement } from "@tms/server-kit";
 import type { FastifyInstance } from "fastify";
+import { type Limits, limitsInForce } from "#app/limits/index.ts";
 import { type createAddCustomer, type KeyBundle, newPassword } from "./add-customer.ts";
 import { type Customer, hasExpired } from "./customer.ts";
 import type { CustomerStore } from "./customer-store.ts";
+
+type RowFigures = Pick<CustomerRow, "products" | "productsNeedingSomebody" | "openCases">;
 
 export interface CustomerRouteDeps {
   scope: ProviderScope;
@@ -15,9 +18,11 @@ export interface CustomerRouteDeps {
   hashPassword(password: string): Promise<string>;
   randomBytes(count: number): Buffer;
   /** Figures of other slices for a customer's row. */
-  figures(): Promise<(id: CustomerId) => Pick<CustomerRow, "products" | "productsNeedingSomebody" | "openCases">>;
+  figures(): Promise<(id: CustomerId) => RowFigures>;
   /** Addresses and fingerprints as really in force. */
   connection(): Pick<ConnectionDetails, "statusServer" | "logServer" | "caPins" | "sshHostKeys">;
+  /** The portal's own, of every customer that has none. */
+  limits: Limits;
   audit: Audit;
   clock: Clock;
 }
@@ -31,13 +36,18 @@ export function registerCustomerRoutes(app: FastifyInstance, deps: CustomerRoute
     return customer;
   }
 
+  const viewOf = (customer: Customer, figures: RowFigures): CustomerRow => ({
+    ...customerRow(customer, figures, deps.clock.now()),
+    limitsInForce: limitsInForce(deps.limits, customer.limits),
+  });
+
   async function rowOf(customer: Customer): Promise<CustomerRow> {
-    return customerRow(customer, (await deps.figures())(customer.id), deps.clock.now());
+    return viewOf(customer, (await deps.figures())(customer.id));
   }
 
   implement(app, customerRoutes.listCustomers, async () => {
     const [customers, figures] = await Promise.all([store.list(scope), deps.figures()]);
-    return { customers: customers.map((customer) => customerRow(customer, figures(customer.id), deps.clock.now())) };
+    return { customers: customers.map((customer) => viewOf(customer, figures(customer.id))) };
   });
 
   implement(app, customerRoutes.getCustomer, async ({ params }) => rowOf(await known(params.id)));
@@ -100,11 +110,7 @@ export function registerCustomerRoutes(app: FastifyInstance, deps: CustomerRoute
   });
 }
 
-function customerRow(
-  customer: Customer,
-  figures: Pick<CustomerRow, "products" | "productsNeedingSomebody" | "openCases">,
-  now: Date,
-): CustomerRow {
+function customerRow(customer: Customer, figures: RowFigures, now: Date): Omit<CustomerRow, "limitsInForce"> {
   return {
     id: customer.id,
     name: customer.name,

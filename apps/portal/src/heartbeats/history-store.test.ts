@@ -73,6 +73,7 @@ const seen = (one: { scope: CustomerScope; product: ProductId }, agoMs: number, 
   product: one.product,
   agoMs,
   lateAfterMs,
+  beat: null,
 });
 
 test("only what changes is written: a thousand equal heartbeats are one line", async () => {

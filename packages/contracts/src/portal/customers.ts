@@ -53,6 +53,8 @@ export const customerRowSchema = z.object({
   demoKeys: z.boolean(),
   createdAt: instantSchema,
   limits: ownLimitsSchema,
+  /** Its own over the portal's. */
+  limitsInForce: ownLimitsSchema.required(),
   heartbeat: ownHeartbeatSchema,
 });
 export type CustomerRow = z.infer<typeof customerRowSchema>;

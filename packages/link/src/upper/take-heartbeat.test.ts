@@ -97,7 +97,6 @@ test.each([
       waitForNews: () => new Promise(() => undefined),
       ...(most === undefined ? {} : { mostWaitMs: async () => most }),
     },
-    trust: null,
     timers: {
       monotonicMs: () => 0,
       after(ms, call) {

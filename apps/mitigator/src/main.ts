@@ -57,7 +57,13 @@ await runMain("The Threat Mitigator", async (_stop, opened) => {
   // Outside the private folder's own name space: what a browser or a script on this machine is given to trust.
   const giveCa = () => writeDurably(join(dataDir, "ca.pem"), authority.caPem);
   await giveCa();
-  const spool = await openSpool({ directory: join(dataDir, "spool"), streams: STREAMS, clock });
+  const spool = await openSpool({
+    directory: join(dataDir, "spool"),
+    streams: STREAMS,
+    clock,
+    onDamage: (stream) =>
+      log.warn({ stream }, "the spool's memory was damaged on disk; all that it holds is sent anew"),
+  });
   opened.add(() => spool.close());
   const accounts = await createAccounts({ db });
   const audit = createAudit({ db, clock });

@@ -29,6 +29,8 @@ export async function openMitigatorLink(options: {
     directory: options.spoolDirectory,
     streams: ["threat-events", "root-cause"],
     clock,
+    onDamage: (stream) =>
+      log.warn({ stream }, "the spool's memory was damaged on disk; all that it holds is sent anew"),
   });
   const link = createLowerLink({
     keys: enrolment.keys,

@@ -38,6 +38,7 @@ const RENEW_TIMEOUT_MS = 30_000;
 /** The lower end of a hop: heartbeats up, directives down, logs up, and typed requests. */
 export function createLowerLink(deps: LowerLinkDeps): LowerLink {
   const memory = LinkMemory.open(deps.keys.directory);
+  if (memory.wasDamaged) deps.log.warn({}, "the link's memory was damaged on disk; it begins anew");
   const baseUrl = `https://${hostInUrl(deps.statusServer.host)}:${deps.statusServer.port}`;
   const identity = new KeptIdentity(deps.identity, { directory: deps.keys.directory });
   const line = new Line(openLine(deps, deps.identity));

@@ -6,11 +6,14 @@ import { readIfThere, writeDurably } from "../authority/private-file.ts";
 import type { Disk } from "../disk/disk.ts";
 import { nodeDisk } from "../disk/node-disk.ts";
 import { acknowledgedBy, begun, earlierStartsOf, NO_STARTS, type StartsMemory } from "./starts-memory.ts";
+import { readSummed, withSum } from "./summed-json.ts";
 
 // What a lower party must remember of its heartbeats across a crash.
 // I1  A counter is stored before it is sent, so that no two requests of one start ever carry the same.
 // I2  A start names the last acknowledged start and every one since: that tells a restart from a clone or a restore.
 // I3  An outcome stays until the upper party has committed it; a directive that was done is not done again.
+// I4  A memory that the disk changed is none: the start names nothing then, as the first one of all did, and the directives
+//     whose outcome the upper party lacks come again.
 
 interface Stored extends StartsMemory {
   outcomes: DirectiveOutcome[];
@@ -23,13 +26,17 @@ const MAX_OUTCOMES = 256;
 
 export class LinkMemory {
   readonly start: string;
+  /** What was remembered could not be read (I4). */
+  readonly wasDamaged: boolean;
   readonly #path: string;
   readonly #disk: Disk;
   #stored: Stored;
   #queue: Promise<void> = Promise.resolve();
 
   private constructor(place: { disk: Disk; directory: string }, text: string | null, start: string) {
-    const known: Stored = text === null ? { ...NO_STARTS, outcomes: [], done: [] } : JSON.parse(text);
+    const read = text === null ? null : (readSummed(text) as Stored | null);
+    const known: Stored = read ?? { ...NO_STARTS, outcomes: [], done: [] };
+    this.wasDamaged = text !== null && read === null;
     this.#disk = place.disk;
     this.#path = join(place.directory, FILE);
     this.#stored = { ...known, ...begun(known, start) };
@@ -85,7 +92,7 @@ export class LinkMemory {
   }
 
   #save(): Promise<void> {
-    const saved = this.#queue.then(() => writeDurably(this.#path, JSON.stringify(this.#stored), this.#disk));
+    const saved = this.#queue.then(() => writeDurably(this.#path, withSum(this.#stored), this.#disk));
     // A failed write is its caller's error; the next write is not hindered by it.
     this.#queue = saved.catch(() => undefined);
     return saved;

@@ -89,12 +89,10 @@ export class LogSender {
       try {
         const answer = await this.#send(stream, batch);
         const key = `${batch.digest} ${answer.outcome}`;
-        repeated = { key, tries: key === repeated.key ? repeated.tries + 1 : 0 };
-        await this.#react(stream, {
-          batch,
-          position: answer.position,
-          reaction: reactToAnswer(answer, repeated.tries),
-        });
+        const tries = key === repeated.key ? repeated.tries + 1 : 0;
+        await this.#react(stream, { batch, position: answer.position, reaction: reactToAnswer(answer, tries) });
+        // Only what was done counts: going back has not failed to help while a full disk prevents it.
+        repeated = { key, tries };
         sent = true;
         failures = 0;
         if (repeated.tries > 0) await wake.wait(signal, backoffMs(repeated.tries, this.#deps.random));
@@ -159,9 +157,11 @@ export class LogSender {
         if ((await spool.realign(stream, known.position)) === "new-epoch") await this.#deps.announce();
         return;
       case "announce":
+        // Once the epoch is open, the position no longer tells what was lost of the ones before.
+        await spool.realign(stream, known.position);
         return this.#deps.announce();
       case "new-epoch":
-        await spool.newEpoch(stream);
+        await spool.newEpoch(stream, { position: known.position });
         return this.#deps.announce();
       default:
         return assertNever(known.reaction);

@@ -1,4 +1,4 @@
-import { basename, join } from "node:path";
+import { join } from "node:path";
 import type { BatchHeader } from "@tms/contracts/link";
 import type { Epoch, Sha256 } from "@tms/records";
 import { writeDurably } from "../../authority/private-file.ts";
@@ -6,7 +6,8 @@ import { isGap, parseBatchHeader } from "../../batch/batch-header.ts";
 import { BATCH_LIMITS } from "../../batch/batch-limits.ts";
 import type { SealedBatch } from "../../batch/seal-batch.ts";
 import type { Disk } from "../../disk/disk.ts";
-import type { DurableDirectories } from "../../disk/durable-directories.ts";
+import type { SpoolPlace } from "./spool-place.ts";
+import type { CarryRange, SpoolState } from "./spool-state.ts";
 
 /** One sealed batch on disk. */
 export interface BatchFile {
@@ -18,22 +19,10 @@ export interface BatchFile {
   touchedAt: Date;
 }
 
-/** Where one stream lies. */
-export interface SpoolPlace {
-  disk: Disk;
-  directories: DurableDirectories;
-  directory: string;
-}
-
 const NAME = /^(\d{16})\.([0-9a-f]{64})\.batch$/;
 
 export function directoryOfEpoch(directory: string, epoch: Epoch): string {
   return join(directory, "batches", epoch);
-}
-
-/** Number of the first record of a batch file, by its name: it holds although its bytes may not. */
-export function firstOf(path: string): number {
-  return Number(NAME.exec(basename(path))?.[1] ?? 0);
 }
 
 /** Writes a sealed batch: fsync, rename, fsync of the directory. Only then may its first byte leave. */
@@ -72,17 +61,39 @@ export async function listBatchFiles({ disk, directories, directory }: SpoolPlac
   return kept.sort((a, b) => a.header.first - b.header.first);
 }
 
-/** Removes what a crash left of epochs that ended, except what is still to be carried over. */
-export async function removeEndedEpochs(
-  { disk, directories, directory }: SpoolPlace,
-  state: { epoch: Epoch; carry: readonly string[] },
-): Promise<void> {
+/**
+ * The batches of epochs that ended, oldest epoch first: those that were acknowledged and those that are still to be
+ * carried over. What a crash left of others is removed.
+ */
+export async function listEndedFiles(
+  place: SpoolPlace,
+  state: Pick<SpoolState, "epoch" | "ended" | "carry">,
+): Promise<BatchFile[]> {
+  const { disk, directories, directory } = place;
   const all = join(directory, "batches");
   await directories.make(all);
+  const found = new Map<string, BatchFile[]>();
   for (const name of await disk.list(all)) {
-    const carried = state.carry.some((path) => path.startsWith(join(all, name)));
-    if (name !== state.epoch && !carried) await disk.remove(join(all, name));
+    if (name === state.epoch) continue;
+    const files = await listBatchFiles(place, name as Epoch);
+    const ackedTo = state.ended.find((one) => one.epoch === name)?.ackedTo ?? 0;
+    const kept = files.filter((file) => file.header.first < ackedTo || state.carry.some((range) => holds(range, file)));
+    for (const file of files) if (!kept.includes(file)) await disk.remove(file.path);
+    if (kept.length > 0) found.set(name, kept);
+    else await removeEpoch(place, name as Epoch);
   }
+  const order = [...new Set([...state.ended, ...state.carry].map((one) => one.epoch as string))];
+  return order.flatMap((epoch) => found.get(epoch) ?? []);
+}
+
+/** Whether a batch has numbers of the range. */
+export function holds({ epoch, from, to }: CarryRange, { header }: BatchFile): boolean {
+  return header.epoch === epoch && header.first < to && header.first + header.count > from;
+}
+
+export async function removeEpoch({ disk, directories, directory }: SpoolPlace, epoch: Epoch): Promise<void> {
+  await disk.remove(directoryOfEpoch(directory, epoch));
+  directories.forget(directoryOfEpoch(directory, epoch));
 }
 
 /** Marks the time of acknowledgement in the file's own time. */
@@ -112,4 +123,9 @@ async function describe(disk: Disk, path: string, digest: Sha256): Promise<Batch
   } finally {
     await file.close();
   }
+}
+
+/** What the batch after it continues. */
+export function headAfter(file: Pick<BatchFile, "header" | "digest">): Sha256 {
+  return isGap(file.header) ? (file.header.gap.resumes ?? file.digest) : file.digest;
 }

@@ -1,8 +1,8 @@
 import { join } from "node:path";
 import { AppError, type Epoch } from "@tms/records";
 import type { Disk, DiskFile } from "../../disk/disk.ts";
-import type { SpoolPlace } from "./batch-files.ts";
-import { encodeFrame, type Frame, type FrameMeta, readSegment } from "./segment.ts";
+import { encodeFrame, type Frame, type FrameMeta, lostFrame, readSegment } from "./segment.ts";
+import type { SpoolPlace } from "./spool-place.ts";
 
 /** A frame with the number of its first record. */
 export interface NumberedFrame extends Frame {
@@ -67,7 +67,7 @@ export class OpenSegments {
     const segment = await this.#current(place);
     const file = this.#file;
     if (file === null) throw new Error("no segment is open");
-    const frame = encodeFrame(meta, lines);
+    const frame = encodeFrame(meta, lines, segment.count);
     try {
       await file.write(frame, segment.sizeBytes);
       await file.sync();
@@ -84,10 +84,14 @@ export class OpenSegments {
     const all: NumberedFrame[] = [];
     for (const segment of this.#segments) {
       let first = segment.first;
-      for (const frame of (await readSegment(this.#disk, segment.path)).frames) {
+      const { frames } = await readSegment(this.#disk, segment.path);
+      for (const frame of frames) {
         all.push({ ...frame, first });
         first += frame.meta.n;
       }
+      // What was there when it was appended or read last, and is no more.
+      const missing = segment.first + segment.count - first;
+      if (missing > 0) all.push({ ...lostFrame(missing, frames), first });
     }
     return all;
   }
@@ -129,4 +133,31 @@ export class OpenSegments {
     const count = frames.reduce((sum, frame) => sum + frame.meta.n, 0);
     this.#segments.push({ path, first, count, sizeBytes: goodBytes, oldestAt: frames[0]?.meta.t ?? null });
   }
+}
+
+/**
+ * Gives all that lies here to another epoch, from a number of it on. The segments of several epochs follow each other in the
+ * order in which they were begun.
+ *
+ * @returns How many there are.
+ */
+export async function renameSegments(place: SpoolPlace, to: { epoch: Epoch; first: number }): Promise<number> {
+  const { disk, directories, directory } = place;
+  await directories.make(directory);
+  const found: { name: string; atMs: number; first: number }[] = [];
+  for (const name of await disk.list(directory)) {
+    const matched = NAME.exec(name);
+    if (matched === null) continue;
+    const { modifiedAt } = await disk.stat(join(directory, name));
+    found.push({ name, atMs: modifiedAt.getTime(), first: Number(matched[2]) });
+  }
+  found.sort((one, other) => one.atMs - other.atMs || one.first - other.first);
+  let { first } = to;
+  for (const { name } of found) {
+    const { frames } = await readSegment(disk, join(directory, name));
+    await disk.rename(join(directory, name), join(directory, `${to.epoch}.${first}.segment`));
+    first += frames.reduce((sum, frame) => sum + frame.meta.n, 0);
+  }
+  await disk.syncDirectory(directory);
+  return found.length;
 }

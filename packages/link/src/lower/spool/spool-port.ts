@@ -16,7 +16,7 @@ export interface SpoolLimits {
   maxBytes: number;
   /** `root-cause` yields first: above this it is replaced by a gap. */
   rootCauseMaxBytes: number;
-  /** Acknowledged batches stay so long … */
+  /** Acknowledged batches stay so long, under whichever epoch … */
   keepAckedMs: number;
   /** … but no more than this, in bytes. */
   keepAckedBytes: number;
@@ -82,9 +82,13 @@ export interface Spool {
   acknowledge(stream: Stream, digest: Sha256): Promise<void>;
   /** A batch that the upper party rejects for ever: its numbers are consumed by a gap batch. */
   replaceByGap(stream: Stream, digest: Sha256, cause: GapReason["cause"]): Promise<void>;
-  /** Goes on where the upper party stands; begins a new epoch if that cannot be. */
+  /**
+   * Goes on where the upper party stands; begins a new epoch if that cannot be, or if the upper party has lost what was
+   * acknowledged under an epoch that ended.
+   */
   realign(stream: Stream, position: Position | null): Promise<Realigned>;
-  newEpoch(stream: Stream): Promise<void>;
+  /** Carries over all that the position lacks; without one, all that was not acknowledged. */
+  newEpoch(stream: Stream, told?: { position: Position | null }): Promise<void>;
   /** Calls back after each append; returns what ends it. */
   onAppend(listener: (stream: Stream) => void): () => void;
   close(): Promise<void>;

@@ -18,6 +18,8 @@ export async function openSpool(options: {
   limits?: Partial<SpoolLimits>;
   disk?: Disk;
   newEpoch?: () => Epoch;
+  /** The stream's memory was damaged: it began a new epoch, and all that lies here is sent (again). */
+  onDamage?: (stream: Stream) => void;
 }): Promise<Spool> {
   const limits = { ...SPOOL_LIMITS, ...options.limits };
   const { clock, disk = nodeDisk, newEpoch = () => newId<Epoch>() } = options;
@@ -27,7 +29,8 @@ export async function openSpool(options: {
   const total = () => [...spools.values()].reduce((sum, one) => sum + one.report().spooledBytes, 0);
   for (const stream of options.streams) {
     const place = { disk, directories, directory: join(options.directory, stream) };
-    spools.set(stream, await StreamSpool.open({ place, stream, clock, limits, total, newEpoch }));
+    const onDamage = () => options.onDamage?.(stream);
+    spools.set(stream, await StreamSpool.open({ place, stream, clock, limits, total, newEpoch, onDamage }));
   }
   const listeners = new Set<(stream: Stream) => void>();
   const of = (stream: Stream): StreamSpool => {
@@ -50,7 +53,7 @@ export async function openSpool(options: {
     acknowledge: (stream, digest) => of(stream).acknowledge(digest),
     replaceByGap: (stream, digest, cause) => of(stream).replaceByGap(digest, cause),
     realign: (stream, position) => of(stream).realign(position),
-    newEpoch: (stream) => of(stream).newEpoch(),
+    newEpoch: (stream, told) => of(stream).newEpoch(told),
     onAppend: (listener) => {
       listeners.add(listener);
       return () => listeners.delete(listener);

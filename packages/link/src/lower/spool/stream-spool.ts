@@ -2,30 +2,33 @@ import { join } from "node:path";
 import type { Position } from "@tms/contracts/link";
 import { AppError, type Clock, type Epoch, type Sha256, type Stream } from "@tms/records";
 import { isGap } from "../../batch/batch-header.ts";
-import { readBatch } from "../../batch/read-batch.ts";
 import { type SealedBatch, sealBatch, sealGap, sha256Of } from "../../batch/seal-batch.ts";
 import {
   type BatchFile,
-  directoryOfEpoch,
-  firstOf,
+  headAfter,
+  holds,
   listBatchFiles,
+  listEndedFiles,
   removeBatchFile,
-  removeEndedEpochs,
-  type SpoolPlace,
+  removeEpoch,
   touch,
   writeBatchFile,
 } from "./batch-files.ts";
+import { nextCarried } from "./carry-over.ts";
+import { acknowledgedStanding, lossAt, planCarry, type Standing, standingOf } from "./epoch-chain.ts";
 import { type NumberedFrame, OpenSegments } from "./open-segments.ts";
 import { planBatches } from "./plan-batches.ts";
+import { openState } from "./salvage.ts";
+import type { SpoolPlace } from "./spool-place.ts";
 import type { GapReason, Realigned, SpoolCursor, SpooledBatch, SpoolLimits, SpoolReport } from "./spool-port.ts";
-import { loadState, mergeCursors, nextEpochState, type SpoolState, saveState } from "./spool-state.ts";
+import { mergeCursors, nextEpochState, type SpoolState, saveState } from "./spool-state.ts";
 
 // One stream of the spool.
 // I1  append resolves after fsync; a batch is sealed (fsync) before its first byte leaves and never cut anew.
 // I2  Sealing writes batch files, then the state, then removes the segments; start-up completes whichever step a crash
 //     left: a batch beyond the state that continues it is adopted, segment records below `sealedTo` are skipped.
 // I3  A batch already sent is never dropped before its fate is known: only acknowledged, replaced or carried.
-// I4  A new epoch carries every unacknowledged record over; the upper party knows repeated records by their ids.
+// I4  A new epoch carries over every record that does not lie with the upper party; it knows repeated ones by their ids.
 
 interface Options {
   place: SpoolPlace;
@@ -33,6 +36,8 @@ interface Options {
   clock: Clock;
   limits: SpoolLimits;
   newEpoch: () => Epoch;
+  /** Its state was damaged or gone; it went on with a new epoch. */
+  onDamage: () => void;
   /** Unacknowledged bytes of all streams. */
   total: () => number;
 }
@@ -40,7 +45,10 @@ interface Options {
 export class StreamSpool {
   readonly #options: Options;
   #state: SpoolState;
+  /** Of the epoch in force, by number. */
   #files: BatchFile[] = [];
+  /** Acknowledged under epochs that ended, or still to be carried over from them; oldest first. */
+  #endedFiles: BatchFile[] = [];
   #open: OpenSegments;
   #cursors: SpoolCursor[];
   #queue: Promise<unknown> = Promise.resolve();
@@ -55,7 +63,7 @@ export class StreamSpool {
   static async open(options: Options): Promise<StreamSpool> {
     const { place } = options;
     await place.directories.make(place.directory);
-    const state = await loadState(place, options.newEpoch);
+    const state = await openState(place, options);
     const open = { ...place, directory: join(place.directory, "open") };
     const { segments, frames } = await OpenSegments.open(open, state.epoch);
     const spool = new StreamSpool(options, state, segments);
@@ -152,23 +160,33 @@ export class StreamSpool {
     });
   }
 
-  realign(answered: Position | null): Promise<Realigned> {
+  realign(position: Position | null): Promise<Realigned> {
     return this.#locked(async () => {
+      await this.#finishCarry();
       const { epoch, ackedTo, ackedHead, sealedTo } = this.#state;
-      // Where it never heard of this epoch, it stands at its begin: everything kept is sent again from there.
-      const position = answered?.epoch === epoch ? answered : { next: 0, head: null };
-      if (position.next === ackedTo && position.head === ackedHead) return "unchanged";
-      if (position.next <= sealedTo && this.#continues(position)) {
-        await this.#save({ ackedTo: position.next, ackedHead: position.head });
-        return "rewound";
+      if (position?.epoch === epoch) {
+        if (position.next === ackedTo && position.head === ackedHead) return "unchanged";
+        if (position.next <= sealedTo && this.#continues(position)) {
+          await this.#save({ ackedTo: position.next, ackedHead: position.head });
+          return "rewound";
+        }
+        return this.#beginEpoch(this.#standingOf(position));
       }
-      await this.#beginEpoch();
-      return "new-epoch";
+      const standing = this.#standingOf(position);
+      const loss = lossAt(this.#state, standing);
+      if (loss === "none") return "unchanged";
+      if (loss === "earlier" || standing === null) return this.#beginEpoch(standing);
+      // It never heard of this epoch, so it stands at its begin: everything kept of it is sent again from there.
+      await this.#save({ ackedTo: 0, ackedHead: null });
+      return "rewound";
     });
   }
 
-  newEpoch(): Promise<void> {
-    return this.#locked(() => this.#beginEpoch());
+  newEpoch(told: { position: Position | null } | undefined): Promise<void> {
+    return this.#locked(async () => {
+      await this.#finishCarry();
+      await this.#beginEpoch(told === undefined ? acknowledgedStanding(this.#state) : this.#standingOf(told.position));
+    });
   }
 
   close(): Promise<void> {
@@ -227,7 +245,7 @@ export class StreamSpool {
       this.#state.cursors,
       frames.flatMap((frame) => (frame.meta.cursor === undefined ? [] : [frame.meta.cursor])),
     );
-    await removeEndedEpochs(this.#options.place, this.#state);
+    this.#endedFiles = await listEndedFiles(this.#options.place, this.#state);
     this.#files = await listBatchFiles(this.#options.place, this.#state.epoch);
     await this.#finishCarry();
     for (const file of this.#files) {
@@ -297,19 +315,26 @@ export class StreamSpool {
     return position.next < oldest;
   }
 
-  async #beginEpoch(): Promise<void> {
-    await this.#finishCarry();
+  #standingOf(position: Position | null): Standing | null {
+    return standingOf(this.#state, position, (known) => {
+      if (known.epoch === this.#state.epoch) return this.#continues(known);
+      const next = this.#endedFiles.find(({ header }) => header.epoch === known.epoch && header.first === known.next);
+      return next === undefined || next.header.previous === known.head;
+    });
+  }
+
+  async #beginEpoch(standing: Standing | null): Promise<"new-epoch"> {
     await this.#seal();
-    const carry = this.#waiting().map((file) => file.path);
-    const old = { epoch: this.#state.epoch };
-    const next = nextEpochState({ ...this.#state, cursors: this.#cursors }, { epoch: this.#options.newEpoch(), carry });
+    const kept = [...this.#endedFiles, ...this.#files];
+    const plan = planCarry(this.#state, standing, kept);
+    const epoch = this.#options.newEpoch();
+    const next = nextEpochState({ ...this.#state, cursors: this.#cursors }, { epoch, ...plan });
     await saveState(this.#options.place, next);
     this.#state = next;
     this.#files = [];
+    this.#endedFiles = kept;
     await this.#carry();
-    const { directory, directories } = this.#options.place;
-    await this.#disk.remove(directoryOfEpoch(directory, old.epoch));
-    directories.forget(directoryOfEpoch(directory, old.epoch));
+    return "new-epoch";
   }
 
   /**
@@ -326,50 +351,47 @@ export class StreamSpool {
   }
 
   async #carry(): Promise<void> {
-    for (let path = this.#state.carry[0]; path !== undefined; path = this.#state.carry[0]) {
+    const { limits, clock } = this.#options;
+    for (let range = this.#state.carry[0]; range !== undefined; range = this.#state.carry[0]) {
+      const { epoch, to } = range;
+      const files = this.#endedFiles.filter((file) => range !== undefined && holds(range, file));
+      const { content, end } = await nextCarried(range, files, { disk: this.#disk, clock, limits });
       const place = { ...this.#identity(), first: this.#state.sealedTo, previous: this.#state.head };
-      const sealed = await this.#sealAgain(path, place);
-      const carry = this.#state.carry.slice(1);
-      if (sealed === null) {
-        await this.#save({ carry });
-        continue;
-      }
+      const sealed = content.kind === "gap" ? sealGap(place, content.gap) : sealBatch(place, content.lines);
       const file = await this.#keep(sealed);
       this.#files.push(file);
+      const later = this.#state.carry.slice(1);
+      const carry = end < to ? [{ epoch, from: end, to }, ...later] : later;
       await this.#save({ sealedTo: place.first + sealed.header.count, head: headAfter(file), carry });
+      await this.#dropEnded(files.filter(({ header }) => header.first + header.count <= end));
     }
   }
 
-  async #sealAgain(path: string, place: Parameters<typeof sealBatch>[0]): Promise<SealedBatch | null> {
-    const now = this.#options.clock.now().toISOString();
-    try {
-      const { header, lines } = await readBatch(await this.#disk.read(path));
-      if (!isGap(header)) return sealBatch(place, lines);
-      return sealGap(place, { ...header.gap, count: header.count, resumes: null });
-    } catch (error) {
-      if (!(error instanceof AppError)) throw error;
-      // It no longer decodes: its records are lost here, all that lie between its name and the next.
-      const [, next] = this.#state.carry;
-      const end = next === undefined ? this.#state.ended.at(-1)?.sealedTo : firstOf(next);
-      const count = Math.max(1, (end ?? 0) - firstOf(path));
-      return sealGap(place, { count, cause: "disk-failed", from: now, to: now, resumes: null });
+  async #dropEnded(dropped: readonly BatchFile[]): Promise<void> {
+    this.#endedFiles = this.#endedFiles.filter((file) => !dropped.includes(file));
+    for (const file of dropped) await this.#disk.remove(file.path);
+    const epochs = new Set(dropped.map((file) => file.header.epoch));
+    for (const epoch of epochs) {
+      if (epoch === this.#state.epoch || this.#endedFiles.some((file) => file.header.epoch === epoch)) continue;
+      await removeEpoch(this.#options.place, epoch);
     }
   }
 
   async #prune(): Promise<void> {
     const { keepAckedMs, keepAckedBytes } = this.#options.limits;
     const acked = this.#files.filter((file) => file.header.first + file.header.count <= this.#state.ackedTo);
-    let bytes = acked.reduce((sum, file) => sum + file.sizeBytes, 0);
-    for (const file of acked) {
+    const all = [...this.#endedFiles, ...acked];
+    let bytes = all.reduce((sum, file) => sum + file.sizeBytes, 0);
+    for (const file of all) {
       const old = this.#options.clock.now().getTime() - file.touchedAt.getTime() > keepAckedMs;
       if (!old && bytes <= keepAckedBytes) return;
       bytes -= file.sizeBytes;
+      if (this.#endedFiles.includes(file)) {
+        await this.#dropEnded([file]);
+        continue;
+      }
       this.#files = this.#files.filter((one) => one !== file);
       await removeBatchFile(this.#options.place, file);
     }
   }
-}
-
-function headAfter(file: Pick<BatchFile, "header" | "digest">): Sha256 {
-  return isGap(file.header) ? (file.header.gap.resumes ?? file.digest) : file.digest;
 }

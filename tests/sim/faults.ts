@@ -33,7 +33,6 @@ export class Faults {
   readonly #random: Random;
   readonly #horizonMs: number;
   #isOver = false;
-  #lowerRestores = 0;
 
   constructor(world: World, horizonMs: number) {
     this.#world = world;
@@ -55,6 +54,7 @@ export class Faults {
     this.#sometimes(() => this.#fillDisk());
     this.#sometimes(() => this.#corruptLine());
     this.#sometimes(() => this.#rot());
+    this.#sometimes(() => this.#rotMemory());
     this.#sometimes(() => this.#hint(), { from: 20, to: 40 });
     for (const lower of lowers) if (this.#random.chance(0.6)) this.#planRestore(lower);
     if (this.#random.chance(0.5)) this.#planPortalRestore();
@@ -175,12 +175,27 @@ export class Faults {
 
   /** A sealed batch loses a bit where it lies. */
   #rot(): void {
+    this.#rotOf(/[.]batch$/);
+  }
+
+  /** What is not sealed yet loses one, or what the spool or the link remembers; mostly the next start finds it. */
+  #rotMemory(): void {
+    const lower = this.#rotOf(this.#random.pick([/[.]segment$/, /state[.]json$/, /link-memory[.]json$/]));
+    if (lower?.isUp && this.#random.chance(0.5)) {
+      this.counts.kills += 1;
+      lower.crash("kill");
+      this.#later(2000, () => lower.start());
+    }
+  }
+
+  #rotOf(pattern: RegExp): LowerParty | null {
     const { lower } = this.#pickLower();
-    const path = lower.disk.rot(/[.]batch$/);
-    if (path === null) return;
+    const path = lower.disk.rot(pattern);
+    if (path === null) return null;
     this.#world.time.note(`rot ${path}`);
     this.counts.corruptions += 1;
     this.#world.observer.rotted.add(lower.product);
+    return lower;
   }
 
   #hint(): void {
@@ -208,7 +223,6 @@ export class Faults {
           if (backup === null) return;
           this.counts.restores += 1;
           this.#disturb(number);
-          this.#lowerRestores += 1;
           this.#world.restoreLower(lower, backup);
           this.#later(this.#random.between(MINUTE, 30 * MINUTE), () => lower.start());
         });
@@ -222,11 +236,7 @@ export class Faults {
     this.#at(
       () => {
         const image = portal.image();
-        const lowerRestores = this.#lowerRestores;
         this.#later(this.#random.between(MINUTE, this.#horizonMs / 4), () => {
-          // A known limit, see docs/explanation/simulation.md: what was acknowledged in an epoch that a restore of its party
-          // ended is not kept for a portal that is restored to before that.
-          if (this.#lowerRestores !== lowerRestores) return;
           this.counts.restores += 1;
           this.#disturb(-1);
           portal.crash("kill");

@@ -8,6 +8,7 @@ import { heartbeatsBench } from "./fleet/heartbeats-bench.ts";
 import { registrationsBench } from "./fleet/registrations-bench.ts";
 import { intakeBench } from "./intake/intake-bench.ts";
 import { bandwidthBench } from "./line/bandwidth-bench.ts";
+import { outageBench } from "./outage/outage-bench.ts";
 import { proxyBench } from "./proxy/proxy-bench.ts";
 
 // `npm run bench -- NAME [--quick] [--rounds N]`: measures, compares with a baseline in the same run, verifies that nothing was lost.
@@ -17,6 +18,7 @@ const BENCHES: Record<string, Bench> = {
   intake: intakeBench,
   heartbeats: heartbeatsBench,
   registrations: registrationsBench,
+  outage: outageBench,
   crash: crashBench,
   bandwidth: bandwidthBench,
   proxy: proxyBench,

@@ -193,10 +193,10 @@ test("a portal that moved with its keys needs no re-registration; without them p
   expect(exported).toMatchObject({
     ok: true,
     customers: 1,
-    files: ["ca.pem", "ca-key.pem", "ssh-host-key", "secret-key"],
+    files: ["ca.pem", "ca-key.pem", "ssh-host-key", "secret-key", "statement-key"],
   });
   expect(refusal).toBe("link.pin_mismatch");
   expect(imported).toMatchObject({ ok: true, sameHost: true, onlineKeys: { good: 1, restored: 0, waiting: 0 } });
-  expect(imported.written).toHaveLength(4);
+  expect(imported.written).toHaveLength(5);
   expect(agent.link.state().lastError).toBeNull();
 });

@@ -41,3 +41,16 @@ export function goalsMet(goals: readonly Goal[], figures: Readonly<Record<string
     return { name, op, goal, got, met: op === ">=" ? got >= goal : got <= goal };
   });
 }
+
+/** The value below which `share` of the sorted values lie. */
+export function quantile(sorted: readonly number[], share: number): number {
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
+}
+
+export function inTenths(value: number): number {
+  return Math.round(value * 10) / 10;
+}
+
+export function inHundredths(value: number): number {
+  return Math.round(value * 100) / 100;
+}

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from "node:timers/promises";
 import type { MeteredLine } from "../line/metered-line.ts";
 
 /** What is killed, and how it comes back. */
@@ -67,10 +68,6 @@ function choose(victims: readonly Victim[], random: number): Victim {
   const [first] = victims;
   if (first === undefined) throw new Error("nothing to kill");
   return first;
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
 /** Bytes that passed lines in one direction. */

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from "node:timers/promises";
 import { Member, type Server } from "./member.ts";
 import { makeMemberKeys } from "./member-keys.ts";
 
@@ -98,7 +99,7 @@ async function live(order: Extract<FleetOrder, { kind: "live" }>, report: FleetR
       while (performance.now() < until) {
         const next = performance.now() + everyMs;
         await ask(member, order, order.waitSeconds, report);
-        await pause(next - performance.now());
+        await pause(Math.max(0, next - performance.now()));
       }
     }),
   );
@@ -125,10 +126,6 @@ async function count(
   }
   report.statuses[status] = (report.statuses[status] ?? 0) + 1;
   if (status === 200) report.latenciesMs.push(Math.max(0, performance.now() - began - waitSeconds * 1000));
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, Math.max(0, ms)));
 }
 
 process.on("message", (order: FleetOrder) => {

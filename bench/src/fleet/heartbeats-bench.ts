@@ -7,10 +7,10 @@ import { linkHeartbeat } from "@tms/contracts/link";
 import { createAuthority } from "@tms/link";
 import { systemClock } from "@tms/records";
 import { Agent, request } from "undici";
-import { type Bench, type Measured, median } from "../bench.ts";
+import { type Bench, inHundredths, type Measured, median, quantile } from "../bench.ts";
 import { type BenchPortal, startBenchPortal } from "../portal/bench-portal.ts";
 import { cpuSecondsOf, residentBytesOf, treeCpuSeconds } from "../process-usage.ts";
-import { type Fleet, quantile, startFleet } from "./fleet.ts";
+import { type Fleet, startFleet } from "./fleet.ts";
 import type { FleetReport } from "./fleet-process.ts";
 import type { Server } from "./member.ts";
 
@@ -269,8 +269,4 @@ function notOk(statuses: readonly FleetReport["statuses"][]): number {
 
 function ratioOf(ours: readonly number[], theirs: readonly number[]): number {
   return inHundredths(median(ours.map((value, at) => value / (theirs[at] ?? Number.NaN))));
-}
-
-function inHundredths(value: number): number {
-  return Math.round(value * 100) / 100;
 }

@@ -3,9 +3,9 @@ import { once } from "node:events";
 import { mkdtemp, readFile, realpath, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Bench, type Measured, median } from "../bench.ts";
+import { type Bench, inHundredths, inTenths, type Measured, median, quantile } from "../bench.ts";
 import { type BenchPortal, startBenchPortal } from "../portal/bench-portal.ts";
-import { type Fleet, quantile, startFleet } from "./fleet.ts";
+import { type Fleet, startFleet } from "./fleet.ts";
 import type { Credentials, FleetReport } from "./fleet-process.ts";
 import type { Server } from "./member.ts";
 
@@ -161,12 +161,4 @@ function otherThan(statuses: FleetReport["statuses"]): number {
     (sum, [status, count]) => (status === "200" || status === "429" ? sum : sum + count),
     0,
   );
-}
-
-function inTenths(value: number): number {
-  return Math.round(value * 10) / 10;
-}
-
-function inHundredths(value: number): number {
-  return Math.round(value * 100) / 100;
 }

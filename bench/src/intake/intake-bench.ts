@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, realpath, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Bench, type Measured, median } from "../bench.ts";
+import { type Bench, inHundredths, type Measured, median } from "../bench.ts";
 import { type BenchPortal, startBenchPortal } from "../portal/bench-portal.ts";
 import { makeBaselineTable, runBaseline } from "./baseline.ts";
 import { contentInStore } from "./content-digest.ts";
@@ -170,8 +170,4 @@ function paramsOf(run: Run, template: Template) {
 
 function rounded(values: Record<string, number>): Record<string, number> {
   return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, Math.round(value)]));
-}
-
-function inHundredths(value: number): number {
-  return Math.round(value * 100) / 100;
 }

@@ -1,4 +1,5 @@
 import { createHash, randomBytes } from "node:crypto";
+import { setTimeout as pause } from "node:timers/promises";
 import type { Bench, Measured } from "../bench.ts";
 import { type LineWorld, openLineWorld } from "./line-world.ts";
 
@@ -67,7 +68,6 @@ function result(
 }
 
 const percent = (share: number | undefined) => `${((share ?? Number.NaN) * 100).toFixed(2)} %`;
-const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 async function measureFixed(way: Way, kbits: number, ledger: Measured["verified"]): Promise<number> {
   const world = await openLineWorld(way);

@@ -2,9 +2,9 @@ import { mkdir, mkdtemp, readFile, realpath, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import type { Bench, Measured } from "../bench.ts";
+import { type Bench, inHundredths, type Measured, quantile } from "../bench.ts";
 import { type Child, startChild } from "../child.ts";
-import { type Fleet, quantile, startFleet } from "../fleet/fleet.ts";
+import { type Fleet, startFleet } from "../fleet/fleet.ts";
 import type { Server } from "../fleet/member.ts";
 import { contentInStore, createContentDigest } from "../intake/content-digest.ts";
 import { realisticEvents } from "../intake/realistic-events.ts";
@@ -301,8 +301,4 @@ async function lookAt(links: readonly Links[]): Promise<LinksReport> {
   const reports = await Promise.all(links.map((one) => one.order({ kind: "look" })));
   const sum = (of: keyof LinksReport) => reports.reduce((total, report) => total + report[of], 0);
   return { connected: sum("connected"), waiting: sum("waiting") };
-}
-
-function inHundredths(value: number): number {
-  return Math.round(value * 100) / 100;
 }

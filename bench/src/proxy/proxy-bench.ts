@@ -12,7 +12,7 @@ import {
   startSquid,
   startTinyproxy,
 } from "@tms/testkit";
-import { type Bench, type Measured, median } from "../bench.ts";
+import { type Bench, inTenths, type Measured, median } from "../bench.ts";
 import { openSender } from "../line/line-world.ts";
 
 // What a proxy costs: the same batches by every kind of proxy and without one, over both transports.
@@ -195,8 +195,4 @@ async function throughProxy(portal: FakePortal, proxies: World["proxies"]): Prom
   } finally {
     await sender.close();
   }
-}
-
-function inTenths(value: number): number {
-  return Math.round(value * 10) / 10;
 }

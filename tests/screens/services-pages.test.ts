@@ -56,6 +56,8 @@ describe("frequency and bandwidth", () => {
 
   test("Send now sends, and says so while it goes on", async () => {
     const page = await openScreen(browser, server, "/services/portal");
+    // What it says from now on is another answer than the one that the page is opened with.
+    await button(page, "Send now").waitFor();
     const last = CONNECTION.schedule?.lastRun;
     server.override({
       getPortalConnection: () => ({

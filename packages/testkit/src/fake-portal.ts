@@ -290,7 +290,7 @@ export class FakePortal {
       heartbeats: {
         accept: (peer, request, from) => this.#acceptHeartbeat(peer, request, from),
         answer: async (peer) => this.#answer(peer),
-        waitForNews: (_peer, signal) => this.#wait(signal),
+        waitForNews: (peer, signal) => this.#wait(peer, signal),
       },
       trust: () => this.announced ?? announcedTrust(this.authority, this.sshHostKey),
       cases: {
@@ -364,7 +364,9 @@ export class FakePortal {
     return { serverTime: this.#clock.now().toISOString(), nextSeconds: 0, directives, positions };
   }
 
-  #wait(signal: AbortSignal): Promise<void> {
+  async #wait(peer: Peer, signal: AbortSignal): Promise<void> {
+    // What came between the answer and this wait would otherwise be slept over.
+    if ((this.#directives.get(peer.product) ?? []).length > 0) return;
     return new Promise((resolve) => {
       const end = () => {
         this.#waiters.delete(end);

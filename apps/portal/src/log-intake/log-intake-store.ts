@@ -124,7 +124,9 @@ async function readPositions(db: Databases, asked: readonly AskedProduct[]): Pro
     from unnest(${customers}::uuid[], ${products}::uuid[]) with ordinality as a (customer, product, asked)
     join log_intake_positions p using (customer, product) where p.epoch is not null`.execute(db.provider);
   const found = asked.map((): StreamPlace[] => []);
-  for (const { asked: at, next, ...rest } of rows) found[at - 1]?.push({ ...rest, next: Number(next) });
+  for (const { asked: at, stream, epoch, next, head } of rows) {
+    found[at - 1]?.push({ stream, epoch, next: Number(next), head });
+  }
   return found;
 }
 
